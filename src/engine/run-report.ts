@@ -1,0 +1,45 @@
+import type { ErrorCode } from '../errors.ts';
+
+/** How a run ended. `incomplete`: something that was asked for was not got; `held`: a guard waits for an answer. */
+export type RunOutcome = 'complete' | 'incomplete' | 'failed' | 'held' | 'cancelled';
+
+/** Files of a run by what became of them. All are numbers of files, folders are counted apart. */
+export interface RunCounts {
+  /** Files in the listings that no filter left out. */
+  readonly listed: number;
+  readonly unchanged: number;
+  readonly new: number;
+  readonly changed: number;
+  /** Noticed for the first time to be missing from a folder that was seen whole. */
+  readonly vanished: number;
+  readonly downloaded: number;
+  readonly failed: number;
+  /** Moved to `versions/`. */
+  readonly retired: number;
+}
+
+/** One thing that was asked for and not got. `path` is for people: the remote path, decoded. */
+export interface RunFailure {
+  readonly path: string;
+  readonly code: ErrorCode;
+  /** The raw word of the server or of the system, where there is one. */
+  readonly detail: string | undefined;
+}
+
+/** The failures listed in a report; all of them are counted, and the run's log holds the others. */
+export const REPORT_FAILURES_MAX = 1000;
+
+export interface RunReport {
+  readonly outcome: RunOutcome;
+  readonly isDryRun: boolean;
+  readonly counts: RunCounts;
+  /** Bytes received as file content, repeated ones included. */
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly folders: { readonly complete: number; readonly incomplete: number };
+  /** Why the run failed, was held or was cancelled; undefined for the other outcomes. */
+  readonly cause: RunFailure | undefined;
+  /** At most REPORT_FAILURES_MAX. */
+  readonly failures: readonly RunFailure[];
+  readonly failureCount: number;
+}
