@@ -52,6 +52,7 @@ export const ERROR_TABLE = {
   'settings-invalid': { scope: 'app', isRetried: false },
   'state-unreadable': { scope: 'app', isRetried: false },
   'state-newer-than-program': { scope: 'app', isRetried: false },
+  internal: { scope: 'app', isRetried: false },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
@@ -89,3 +90,18 @@ export class BackupError extends Error {
 export function isBackupError(error: unknown, code?: ErrorCode): error is BackupError {
   return error instanceof BackupError && (code === undefined || error.code === code);
 }
+
+/** Things worth knowing about a run that are no failure. Each has a text `notice.<code>`; a test holds them together. */
+export const NOTICE_CODES = [
+  'run-resumed',
+  'folder-alias',
+  'link-not-followed',
+  'special-not-copied',
+  'hidden-names-unseen',
+  'connection-not-encrypted',
+  'connections-reduced',
+  'file-gone',
+  'file-emptied',
+] as const;
+
+export type NoticeCode = (typeof NOTICE_CODES)[number];

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, ErrorFacts } from '../errors.ts';
 
 /** How a run ended. `incomplete`: something that was asked for was not got; `held`: a guard waits for an answer. */
 export type RunOutcome = 'complete' | 'incomplete' | 'failed' | 'held' | 'cancelled';
@@ -24,6 +24,8 @@ export interface RunFailure {
   readonly code: ErrorCode;
   /** The raw word of the server or of the system, where there is one. */
   readonly detail: string | undefined;
+  /** Values for the text of the code. */
+  readonly facts: ErrorFacts;
 }
 
 /** The failures listed in a report; all of them are counted, and the run's log holds the others. */

@@ -1,0 +1,178 @@
+import { parseArgs } from 'node:util';
+import { nearestName } from '../settings/nearest-name.ts';
+import { CONNECTIONS_MAX } from '../settings/task-settings.ts';
+import { LANGUAGES, languageFromEnvironment, type Language, type TextFacts } from '../text.ts';
+
+export const COMMANDS = ['run', 'list', 'check'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+export interface RunCommand {
+  readonly name: 'run';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly isDryRun: boolean;
+  readonly isForced: boolean;
+  readonly isJson: boolean;
+  /** undefined: as the task says. */
+  readonly connections: 'auto' | number | undefined;
+  readonly logFile: string | undefined;
+}
+
+export interface ListCommand {
+  readonly name: 'list';
+  readonly taskFile: string;
+  /** Begins with `/`, counted from the task's source folder. */
+  readonly folder: string;
+  readonly isJson: boolean;
+}
+
+export interface CheckCommand {
+  readonly name: 'check';
+  readonly taskFile: string;
+  readonly isJson: boolean;
+}
+
+export type Invocation =
+  | { readonly kind: 'command'; readonly command: RunCommand | ListCommand | CheckCommand }
+  | { readonly kind: 'help'; readonly about: CommandName | 'main' }
+  | { readonly kind: 'version' }
+  /** `key` is a text key. */
+  | { readonly kind: 'wrong-usage'; readonly key: string; readonly facts: TextFacts };
+
+const COMMON_OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  language: { type: 'string' },
+} as const;
+
+const OPTIONS = {
+  main: { ...COMMON_OPTIONS, version: { type: 'boolean' } },
+  run: {
+    ...COMMON_OPTIONS,
+    state: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    force: { type: 'boolean' },
+    json: { type: 'boolean' },
+    connections: { type: 'string' },
+    log: { type: 'string' },
+  },
+  list: { ...COMMON_OPTIONS, json: { type: 'boolean' } },
+  check: { ...COMMON_OPTIONS, json: { type: 'boolean' } },
+} as const;
+
+interface Given {
+  readonly values: ReadonlyMap<string, string | true>;
+  readonly positionals: readonly string[];
+}
+
+/** Reads the words after the program's name. The language is known even where the rest is wrong. */
+export function readArguments(
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): { language: Language; invocation: Invocation } {
+  const commandWord = words.find((word) => !word.startsWith('-'));
+  const isFirst = commandWord !== undefined && words[0] === commandWord;
+  const command = COMMANDS.find((name) => isFirst && name === commandWord);
+  const given = readOptions(command ?? 'main', command === undefined ? words : words.slice(1));
+  const fallback = languageFromEnvironment(environment);
+  if ('kind' in given) return { language: languageAmong(words) ?? fallback, invocation: given };
+
+  const asked = given.values.get('language');
+  const language = LANGUAGES.find((known) => known === asked);
+  if (asked !== undefined && language === undefined) return { language: fallback, invocation: wrong('usage.language') };
+  return { language: language ?? fallback, invocation: invocationOf(command, given) };
+}
+
+function languageAmong(words: readonly string[]): Language | undefined {
+  return LANGUAGES.find((known) =>
+    words.some(
+      (word, index) => word === `--language=${known}` || (word === known && words[index - 1] === '--language'),
+    ),
+  );
+}
+
+function wrong(key: string, facts: TextFacts = {}): Invocation {
+  return { kind: 'wrong-usage', key, facts };
+}
+
+function readOptions(about: keyof typeof OPTIONS, words: readonly string[]): Given | Invocation {
+  const known: Readonly<Record<string, { type: 'string' | 'boolean' }>> = OPTIONS[about];
+  const { tokens } = parseArgs({ args: [...words], options: OPTIONS[about], strict: false, tokens: true });
+  const values = new Map<string, string | true>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
+    if (option === undefined) {
+      const near = nearestName(token.name, Object.keys(known));
+      return wrong('usage.unknown-option', { option: token.rawName, near: near === undefined ? near : `--${near}` });
+    }
+    if (values.has(token.name)) return wrong('usage.twice', { option: token.rawName });
+    if (option.type === 'boolean' && token.value !== undefined) {
+      return wrong('usage.value-unwanted', { option: token.rawName });
+    }
+    if (option.type === 'string') {
+      // `--state --json`: the next option was taken for the value.
+      const isMissing =
+        token.value === undefined || token.value === '' || (!token.inlineValue && /^--./.test(token.value));
+      if (isMissing) return wrong('usage.value-missing', { option: token.rawName });
+    }
+    values.set(token.name, token.value ?? true);
+  }
+  return { values, positionals };
+}
+
+function invocationOf(command: CommandName | undefined, given: Given): Invocation {
+  const { values, positionals } = given;
+  if (values.has('help')) return { kind: 'help', about: command ?? 'main' };
+  if (values.has('version')) return { kind: 'version' };
+  if (command === undefined) {
+    const word = positionals[0];
+    if (word === undefined) return wrong('usage.no-command');
+    return wrong('usage.unknown-command', { command: word, near: nearestName(word, COMMANDS) });
+  }
+  const [taskFile, second, third] = positionals;
+  if (taskFile === undefined) return wrong('usage.task-missing');
+  const extra = command === 'list' ? third : second;
+  if (extra !== undefined) return wrong('usage.too-many', { argument: extra });
+  const isJson = values.has('json');
+
+  if (command === 'check') return { kind: 'command', command: { name: 'check', taskFile, isJson } };
+  if (command === 'list') {
+    const folder = second ?? '/';
+    if (!folder.startsWith('/')) return wrong('usage.folder-relative');
+    return { kind: 'command', command: { name: 'list', taskFile, folder, isJson } };
+  }
+  return runInvocation(taskFile, isJson, values);
+}
+
+function runInvocation(taskFile: string, isJson: boolean, values: Given['values']): Invocation {
+  const stateDir = stringValue(values, 'state');
+  if (stateDir === undefined) return wrong('usage.state-missing');
+  const connections = connectionsOf(stringValue(values, 'connections'));
+  if (connections === 'wrong') return wrong('usage.connections', { max: CONNECTIONS_MAX });
+  return {
+    kind: 'command',
+    command: {
+      name: 'run',
+      taskFile,
+      stateDir,
+      isDryRun: values.has('dry-run'),
+      isForced: values.has('force'),
+      isJson,
+      connections,
+      logFile: stringValue(values, 'log'),
+    },
+  };
+}
+
+function stringValue(values: Given['values'], name: string): string | undefined {
+  const value = values.get(name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function connectionsOf(word: string | undefined): 'auto' | number | undefined | 'wrong' {
+  if (word === undefined || word === 'auto') return word;
+  const count = Number(word);
+  return /^\d{1,3}$/.test(word) && count >= 1 && count <= CONNECTIONS_MAX ? count : 'wrong';
+}

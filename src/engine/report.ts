@@ -1,0 +1,75 @@
+import type { Clock } from '../clock.ts';
+import { ERROR_TABLE } from '../errors.ts';
+import type { BackupError, ErrorCode } from '../errors.ts';
+import { decodeRemoteName } from '../local/local-name.ts';
+import type { Logger } from '../log.ts';
+import { RUN_EVENTS_MAX } from '../state/run-log.ts';
+import type { RunLog } from '../state/run-log.ts';
+import type { RunTables } from '../state/run-tables.ts';
+import type { ProgressMeter } from './progress.ts';
+import { REPORT_FAILURES_MAX } from './run-report.ts';
+import type { RunFailure, RunOutcome, RunReport } from './run-report.ts';
+
+export interface ReportInput {
+  /** What ended the run early. */
+  readonly cause: BackupError | undefined;
+  readonly isDryRun: boolean;
+  readonly runId: number;
+  readonly runLog: RunLog;
+  readonly tables: RunTables;
+  readonly progress: ProgressMeter;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Counts what the tables hold, closes the run in its log, and drops the work of a run that came to its end. */
+export function finishReport(input: ReportInput): RunReport {
+  const { cause, isDryRun, runId, runLog, tables, progress, clock, log } = input;
+  const { foldersComplete, foldersIncomplete, ...counts } = tables.counts();
+  const stored = tables.failures(RUN_EVENTS_MAX).map(runFailure);
+  const failureCount = tables.failureCount();
+  const report: RunReport = {
+    outcome: outcomeOf(cause, failureCount),
+    isDryRun,
+    counts,
+    bytes: progress.bytesReceived,
+    durationMs: progress.elapsedMs,
+    folders: { complete: foldersComplete, incomplete: foldersIncomplete },
+    cause: cause === undefined ? undefined : { path: '/', code: cause.code, detail: cause.detail, facts: cause.facts },
+    failures: stored.slice(0, REPORT_FAILURES_MAX),
+    failureCount,
+  };
+  const atMs = clock.nowMs();
+  tables.transaction(() => {
+    for (const { path, code, detail } of stored) runLog.add(runId, { atMs, level: 'failure', code, path, detail });
+    runLog.close(runId, atMs, report.outcome, JSON.stringify({ ...report, failures: [] }));
+    // An early end leaves its work for the next run to go on with.
+    if (cause === undefined) tables.clear();
+  });
+  const { outcome, bytes, durationMs } = report;
+  log.info('run-ended', {
+    run: runId,
+    outcome,
+    code: cause?.code,
+    ...counts,
+    bytes,
+    durationMs,
+    failures: failureCount,
+  });
+  return report;
+}
+
+function outcomeOf(cause: BackupError | undefined, failureCount: number): RunOutcome {
+  if (cause === undefined) return failureCount === 0 ? 'complete' : 'incomplete';
+  if (cause.code === 'cancelled') return 'cancelled';
+  return cause.code === 'guard-held' ? 'held' : 'failed';
+}
+
+function runFailure(row: { path: string; code: string; detail: string | undefined }): RunFailure {
+  return { path: decodeRemoteName(row.path), code: asErrorCode(row.code), detail: row.detail, facts: {} };
+}
+
+/** Codes in the tables were written by this program, perhaps by an older version of it. */
+function asErrorCode(text: string): ErrorCode {
+  return text in ERROR_TABLE ? (text as ErrorCode) : 'internal';
+}

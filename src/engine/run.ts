@@ -1,0 +1,243 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { BackupError, isBackupError } from '../errors.ts';
+import { decodeRemoteName } from '../local/local-name.ts';
+import type { NameLimits } from '../local/local-name.ts';
+import { Target } from '../local/target.ts';
+import type { Logger } from '../log.ts';
+import { REMOTE_ROOT } from '../remote/remote.ts';
+import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
+import { compileFilter } from '../settings/filter-rules.ts';
+import { settingsHash } from '../settings/parse-task.ts';
+import type { TaskSettings } from '../settings/task-settings.ts';
+import { asStateError } from '../state/database.ts';
+import { FileIndex } from '../state/file-index.ts';
+import type { HostLimits } from '../state/host-limits.ts';
+import { NameRegister } from '../state/name-register.ts';
+import { RunLog } from '../state/run-log.ts';
+import { RunTables } from '../state/run-tables.ts';
+import type { TaskDatabase } from '../state/task-database.ts';
+import { plan } from './plan.ts';
+import { ProgressMeter } from './progress.ts';
+import type { ProgressSnapshot } from './progress.ts';
+import { finishReport } from './report.ts';
+import type { RunContext } from './run-context.ts';
+import type { RunReport } from './run-report.ts';
+import { scan } from './scan.ts';
+import { SessionPool } from './session-pool.ts';
+import { transferSteps } from './transfer-steps.ts';
+
+/** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
+export const WORK_RESUMED_MS = 24 * 3_600_000;
+
+/** What a dry run supposes of a target that it does not open. */
+const SUPPOSED_LIMITS: NameLimits = { nameBytesMax: 255, isCaseSensitive: true };
+
+export interface RunOptions {
+  readonly settings: TaskSettings;
+  readonly source: RemoteSource;
+  /** The task's database; a throw-away copy of it for a dry run. */
+  readonly database: TaskDatabase;
+  readonly hostLimits: HostLimits | undefined;
+  /** Say what would be done and do nothing. */
+  readonly isDryRun: boolean;
+  /** Bring every file again, whatever is known of it. */
+  readonly isForced: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends the run as soon as nothing is left half done; the next one goes on. */
+  readonly signal: AbortSignal;
+  readonly onProgress: ((snapshot: ProgressSnapshot) => void) | undefined;
+}
+
+/**
+ * One run of one task, from the first connection to the report. Never rejects for anything that can happen to a
+ * server, a network or a disk: that is an outcome. What is not expected is logged with its stack, and the run fails.
+ */
+export async function executeRun(options: RunOptions): Promise<RunReport> {
+  const { database, clock, log, isDryRun } = options;
+  const runLog = new RunLog(database.db);
+  const tables = new RunTables(database.db);
+  const progress = new ProgressMeter(clock, options.onProgress);
+
+  const left = leftWork(options, tables);
+  runLog.markInterrupted(clock.nowMs());
+  const runId = runLog.start(clock.nowMs(), left?.runId);
+  log.info('run-started', { run: runId, task: options.settings.name, source: options.source.label, isDryRun });
+
+  const cause = await work(options, { runId, runLog, tables, progress, resumes: left?.runId });
+  return finishReport({ cause, isDryRun, runId, runLog, tables, progress, clock, log });
+}
+
+interface Started {
+  readonly runId: number;
+  readonly runLog: RunLog;
+  readonly tables: RunTables;
+  readonly progress: ProgressMeter;
+  /** The run whose work is gone on with. */
+  readonly resumes: number | undefined;
+}
+
+/** Everything between start and report; gives the error that ended it early. */
+async function work(options: RunOptions, started: Started): Promise<BackupError | undefined> {
+  const { settings, database, clock, log, signal, source, hostLimits } = options;
+  const { runId, runLog, tables, progress } = started;
+  const notice: RunContext['notice'] = (code, path, detail) => {
+    const shownPath = path === undefined ? undefined : decodeRemoteName(path);
+    runLog.add(runId, { atMs: clock.nowMs(), level: 'notice', code, path: shownPath, detail });
+    log.info(code, { path: shownPath, detail });
+  };
+  const pool = new SessionPool({
+    source,
+    connections: settings.connections,
+    knownLimit: hostLimits?.read(source.hostKey, clock.nowMs()),
+    onRefused: (connections) => {
+      hostLimits?.remember(source.hostKey, connections, clock.nowMs());
+      notice('connections-reduced', undefined, String(connections));
+    },
+    onConnections: (open) => {
+      progress.connections = open;
+      progress.touch();
+    },
+    retries: settings.retries,
+    clock,
+    signal,
+    log,
+  });
+  const context: RunContext = {
+    settings,
+    runId,
+    isForced: options.isForced,
+    filter: compileFilter(settings.filters),
+    fingerprintSalt: createHash('sha256').update(JSON.stringify(settings.filters)).digest('hex'),
+    tables,
+    index: new FileIndex(database.db),
+    names: new NameRegister(database.db),
+    pool,
+    progress,
+    clock,
+    log,
+    signal,
+    notice,
+  };
+  try {
+    await runSteps(options, started, context);
+    return undefined;
+  } catch (error) {
+    return explain(error, options);
+  } finally {
+    pool.close();
+  }
+}
+
+/** The run itself, one step after the other; each reads only what the one before has written. */
+async function runSteps(options: RunOptions, started: Started, context: RunContext): Promise<void> {
+  const { isDryRun, settings, database, clock, signal } = options;
+  const { tables, runId } = started;
+  const { pool, progress, index } = context;
+
+  progress.enter('connecting');
+  const session = await pool.acquire();
+  const { capabilities } = session;
+  if (!capabilities.isEncrypted) context.notice('connection-not-encrypted', undefined, undefined);
+  if (capabilities.showsHidden === 'no') context.notice('hidden-names-unseen', undefined, undefined);
+  // Not before the server has let us in: a mistyped password leaves no trace on disk.
+  const target = isDryRun
+    ? undefined
+    : await Target.open({ folder: settings.target.folder, marker: database.marker, isKnown: !index.isUnused() });
+  if (target?.isCurrentNew === true) {
+    index.forgetAll();
+    tables.clear();
+  }
+  await beginWork(options, started, context, session);
+  pool.release(session);
+
+  progress.enter('scanning');
+  const stage = tables.work()?.stage;
+  if (stage === 'scanning') {
+    await scan(context);
+    enterStage(tables, 'planning');
+  }
+
+  progress.enter('planning');
+  if (stage !== 'transferring') {
+    const rules = { isForced: options.isForced, hasStat: capabilities.hasStat };
+    await plan(context, { limits: target?.limits ?? SUPPOSED_LIMITS, rules });
+    enterStage(tables, 'transferring');
+  }
+  const { files, bytes } = tables.downloadTotals();
+  progress.filesPlanned = files;
+  progress.bytesPlanned = bytes;
+  if (target === undefined) return;
+
+  await assertRoom(target, bytes);
+  progress.enter('transferring');
+  await transferSteps(context, target, versionName(tables.work()?.startedMs ?? clock.nowMs()));
+  if (signal.aborted) throw new BackupError('cancelled');
+
+  progress.enter('finishing');
+  tables.markVanished(index, runId);
+  tables.settleFolders(runId);
+}
+
+function enterStage(tables: RunTables, stage: 'planning' | 'transferring'): void {
+  const work = tables.work();
+  if (work !== undefined) tables.setWork({ ...work, stage });
+}
+
+/** Work of an earlier run that this one goes on with. */
+function leftWork(options: RunOptions, tables: RunTables): { runId: number } | undefined {
+  const left = tables.work();
+  if (left === undefined || options.isDryRun || left.key !== workKey(options)) return undefined;
+  const ageMs = options.clock.nowMs() - left.startedMs;
+  return ageMs >= 0 && ageMs < WORK_RESUMED_MS ? { runId: left.runId } : undefined;
+}
+
+function workKey({ settings, isForced }: RunOptions): string {
+  return `${settingsHash(settings)}${isForced ? '-forced' : ''}`;
+}
+
+async function beginWork(
+  options: RunOptions,
+  { runId, tables, resumes, progress }: Started,
+  context: RunContext,
+  session: RemoteSession,
+): Promise<void> {
+  const left = resumes === undefined ? undefined : tables.work();
+  if (left === undefined) {
+    const startedMs = options.clock.nowMs();
+    tables.begin({ runId, key: workKey(options), startedMs, stage: 'scanning' }, REMOTE_ROOT);
+    const root = tables.folderByPath(REMOTE_ROOT);
+    const unique = (await session.stat(REMOTE_ROOT))?.unique;
+    if (root !== undefined && unique !== undefined) tables.setUnique(root.id, unique);
+  } else {
+    tables.setWork({ ...left, runId });
+    tables.retryFailed();
+    context.notice('run-resumed', undefined, String(resumes));
+  }
+  const counts = tables.counts();
+  progress.foldersListed = counts.foldersComplete;
+  progress.filesListed = counts.listed;
+  progress.foldersWaiting = tables.waitingCount();
+}
+
+async function assertRoom(target: Target, neededBytes: number): Promise<void> {
+  const freeBytes = await target.freeBytes();
+  if (neededBytes > freeBytes) {
+    throw new BackupError('disk-full', { facts: { neededBytes, freeBytes } });
+  }
+}
+
+/** `2026-11-21T02-00-00`, in UTC: sortable, and a name on every file system. */
+function versionName(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replaceAll(':', '-');
+}
+
+/** The expected error behind `error`; anything else is a bug, which is logged and fails the run. */
+function explain(error: unknown, { log, signal, database }: RunOptions): BackupError {
+  if (signal.aborted) return new BackupError('cancelled', { cause: error });
+  const stateError = asStateError(error, database.db.name);
+  if (isBackupError(stateError)) return stateError;
+  log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
+  return new BackupError('internal', { cause: error, detail: error instanceof Error ? error.message : String(error) });
+}

@@ -1,0 +1,122 @@
+import { isBackupError } from '../errors.ts';
+import type { BackupError } from '../errors.ts';
+import { decodeRemoteName } from '../local/local-name.ts';
+import type { LocalPath } from '../local/local-path.ts';
+import type { Target } from '../local/target.ts';
+import type { RemoteSession } from '../remote/remote.ts';
+import type { Step } from '../state/run-tables.ts';
+import { Recorder } from './recorder.ts';
+import type { RunContext } from './run-context.ts';
+import type { WorkQueue } from './session-pool.ts';
+import { FileTransfer } from './transfer.ts';
+
+/** Rows read from a table at a time. */
+const PAGE = 500;
+
+/**
+ * Does the steps of the plan: makes room where a file and a folder have changed places, makes the folders, brings the
+ * files. What is done stays done when it is called again.
+ */
+export async function transferSteps(context: RunContext, target: Target, versionName: string): Promise<void> {
+  const { tables, pool } = context;
+  const recorder = new Recorder(context, target, (step, error) => {
+    failStep(context, step, error);
+  });
+  tables.setDurable(true);
+  try {
+    await recorder.recover();
+    await retireReplaced(context, target, versionName);
+    await makeFolders(context, target);
+    const transfer = new FileTransfer(context, target, recorder);
+    await pool.run(new StepQueue(context), {
+      work: (session: RemoteSession, step: Step, attempt: number) => transfer.transfer(session, step, attempt),
+      giveUp: (step: Step, error: BackupError) => {
+        failStep(context, step, error);
+      },
+    });
+  } finally {
+    // Also when the run ends early: what is whole is kept.
+    try {
+      await recorder.flush();
+    } finally {
+      tables.setDurable(false);
+    }
+  }
+}
+
+class StepQueue implements WorkQueue<Step> {
+  readonly #context: RunContext;
+  #page: Step[] = [];
+  #lastId = 0;
+
+  constructor(context: RunContext) {
+    this.#context = context;
+  }
+
+  take(): Step | undefined {
+    if (this.#page.length === 0) {
+      this.#page = this.#context.tables.steps('todo', ['download', 'recheck'], this.#lastId, PAGE);
+    }
+    const step = this.#page.shift();
+    if (step !== undefined) this.#lastId = step.id;
+    return step;
+  }
+}
+
+function failStep(context: RunContext, step: Step, error: BackupError): void {
+  const { tables, progress, log } = context;
+  const folder = tables.folderById(step.runFolderId)?.path ?? '';
+  const path = `${folder === '/' ? '' : folder}/${step.name}`;
+  if (error.code === 'file-vanished') {
+    tables.setStep(step.id, 'gone');
+    context.notice('file-gone', path, undefined);
+  } else {
+    tables.setStepFailed(step.id, error.code, error.detail);
+    progress.filesFailed++;
+    log.warn('file-failed', { path: decodeRemoteName(path), code: error.code, detail: error.detail });
+  }
+  progress.bytesDone += step.sizeBytes;
+  progress.touch();
+}
+
+/** The index forgets first and the disk follows: killed between, nothing is claimed that is not there. */
+async function retireReplaced(context: RunContext, target: Target, versionName: string): Promise<void> {
+  const { tables, index } = context;
+  for (;;) {
+    const steps = tables.steps('todo', ['retire', 'retire-folder'], 0, PAGE);
+    if (steps.length === 0) return;
+    for (const step of steps) {
+      const folder = tables.folderById(step.runFolderId);
+      if (folder === undefined) throw new Error('a step without its folder');
+      if (step.action === 'retire') index.removeFile(tables.folderIdOf(step.runFolderId), step.name);
+      else index.removeSubtree(folder.path === '/' ? `/${step.name}` : `${folder.path}/${step.name}`);
+      try {
+        await target.retire(step.localPath as LocalPath, versionName);
+        tables.setStep(step.id, 'done');
+      } catch (error) {
+        if (!isBackupError(error) || error.scope !== 'file') throw error;
+        failStep(context, step, error);
+      }
+    }
+    await target.flush();
+  }
+}
+
+async function makeFolders(context: RunContext, target: Target): Promise<void> {
+  const { tables, log } = context;
+  for (let afterId = 0; ;) {
+    const places = tables.folderPlaces(afterId, PAGE);
+    if (places.length === 0) return;
+    for (const { id, localPath } of places) {
+      afterId = id;
+      try {
+        await target.makeFolder(localPath as LocalPath);
+      } catch (error) {
+        if (!isBackupError(error) || error.scope !== 'file') throw error;
+        // Its files will fail for the same reason, each by name; the folder itself must not be taken for complete.
+        log.warn('folder-unwritable', { path: localPath, code: error.code, detail: error.detail });
+        tables.setFailed(id, error.code, error.detail);
+      }
+    }
+  }
+}

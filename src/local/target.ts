@@ -1,0 +1,233 @@
+import { join } from 'node:path';
+import { BackupError, isBackupError } from '../errors.ts';
+import { hashFile } from './file-hash.ts';
+import { errnoName, meansGone } from './local-errors.ts';
+import type { NameLimits } from './local-name.ts';
+import type { LocalPath } from './local-path.ts';
+import { Part } from './part.ts';
+import type { FinishedPart, PartHost } from './part.ts';
+import { blocked } from './target-disk.ts';
+import type { TargetDisk } from './target-disk.ts';
+import { COPIES_MAX, TargetFolders, copyName, lstatIfAny } from './target-folders.ts';
+import { systemFs } from './target-fs.ts';
+import type { TargetFs } from './target-fs.ts';
+import { openTarget } from './target-open.ts';
+import type { OpenedTarget, TargetOptions } from './target-open.ts';
+
+/** Linux: the longest path in bytes, without its closing NUL. */
+const PATH_BYTES_MAX = 4095;
+
+/** A file that can be kept must also find place below `versions/<run>/` later. */
+const VERSION_PATH_BYTES = 'versions/'.length + 64 + 1;
+
+/** What lies on the disk under one name. */
+export interface LocalFile {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
+/**
+ * The folder of one task on this machine: `current/`, `versions/<run>/` and `.site-backup/` with the marker and the
+ * parts. It never leaves that folder and follows no link below it. Every method throws BackupErrors for what the disk
+ * does: `disk-full`, `target-read-only`, `target-missing` and `name-unusable` where they apply, else `target-unwritable`.
+ */
+export class Target {
+  readonly limits: NameLimits;
+  /** True where `current/` was not there at `open`: whatever an index says of files in it is void. */
+  readonly isCurrentNew: boolean;
+  readonly #disk: TargetDisk;
+  readonly #opened: OpenedTarget;
+  readonly #folders: TargetFolders;
+  /** Parts that lie on the disk, so that asking for one that does not costs nothing. */
+  readonly #leftParts: Set<string>;
+  readonly #partHost: PartHost;
+
+  private constructor(opened: OpenedTarget, leftParts: Set<string>) {
+    this.limits = opened.limits;
+    this.isCurrentNew = opened.isCurrentNew;
+    this.#opened = opened;
+    this.#disk = opened.disk;
+    this.#folders = new TargetFolders(opened.disk, opened.limits.nameBytesMax);
+    this.#leftParts = leftParts;
+    this.#partHost = {
+      disk: opened.disk,
+      place: (partPath, path) => this.#place(partPath, path),
+      noteLeft: (id, isLeft) => {
+        if (isLeft) leftParts.add(id);
+        else leftParts.delete(id);
+      },
+    };
+  }
+
+  /**
+   * Opens the folder; makes it where this task has never used it. Throws `target-missing` where it should be there and
+   * is not (an unmounted volume), `target-taken` where it is another task's or `current/` holds files of unknown
+   * origin, `target-read-only` or `disk-full` where a probe file cannot be written, renamed or removed.
+   */
+  static async open(options: TargetOptions & { readonly fs?: TargetFs }): Promise<Target> {
+    const opened = await openTarget(options.fs ?? systemFs, options);
+    const names = await opened.disk.attempt(opened.parts, () => opened.disk.fs.readdir(opened.parts));
+    return new Target(opened, new Set(names));
+  }
+
+  /** Bytes that may still be written, as the file system tells it. */
+  async freeBytes(): Promise<number> {
+    const { root, fs } = this.#disk;
+    const { bavail, bsize } = await this.#disk.attempt(root, () => fs.statfs(root));
+    return bavail * bsize;
+  }
+
+  /** Makes the folder and its parents below `current/`. `target-unwritable` where a file or link is in the way. */
+  async makeFolder(path: LocalPath): Promise<void> {
+    await this.#folders.make(this.#opened.current, this.#partsOf(path));
+  }
+
+  /** What lies there; undefined where it is nothing or not a regular file. */
+  async statFile(path: LocalPath): Promise<LocalFile | undefined> {
+    const place = await this.#find(path);
+    const stats = place === undefined ? undefined : await lstatIfAny(this.#disk, place);
+    if (stats?.isFile() !== true) return undefined;
+    return { sizeBytes: stats.size, modifiedMs: Math.round(stats.mtimeMs) };
+  }
+
+  /** True where a file of exactly this content lies there. Reads it whole. */
+  async holds(path: LocalPath, content: FinishedPart): Promise<boolean> {
+    const stats = await this.statFile(path);
+    if (stats?.sizeBytes !== content.sizeBytes) return false;
+    const place = await this.#find(path);
+    const sha256 = place === undefined ? undefined : await hashFile(this.#disk, place);
+    return sha256?.equals(content.sha256) === true;
+  }
+
+  /** Sets the time of modification of a file that is there. */
+  async setModified(path: LocalPath, modifiedMs: number): Promise<void> {
+    const place = (await this.#find(path)) ?? join(this.#opened.current, path);
+    const time = new Date(modifiedMs);
+    await this.#disk.attempt(place, () => this.#disk.fs.lutimes(place, time, time));
+  }
+
+  /** A part by the caller's id (letters, digits, `-`, `_`, at most 64): new, or what an earlier transfer left. */
+  async openPart(id: string): Promise<Part> {
+    return new Part(this.#partHost, id, this.#partPath(id), await this.partBytes(id));
+  }
+
+  /** The size of a part on the disk; 0 where there is none. */
+  async partBytes(id: string): Promise<number> {
+    const path = this.#partPath(id);
+    if (!this.#leftParts.has(id)) return 0;
+    const stats = await lstatIfAny(this.#disk, path);
+    return stats?.isFile() === true ? stats.size : 0;
+  }
+
+  /** Removes what earlier transfers left but for these. Not while parts are open. */
+  async removePartsExcept(ids: ReadonlySet<string>): Promise<void> {
+    for (const name of this.#leftParts) {
+      if (ids.has(name)) continue;
+      const path = join(this.#opened.parts, name);
+      await this.#disk.attempt(path, async () => {
+        try {
+          await this.#disk.fs.unlink(path);
+        } catch (error) {
+          // A folder is none of ours, and does no harm.
+          if (!['ENOENT', 'EISDIR', 'EPERM'].includes(errnoName(error) ?? '')) throw error;
+        }
+      });
+      this.#leftParts.delete(name);
+    }
+  }
+
+  /**
+   * Moves a file or a whole folder from `current/` to the same path below `versions/<run>/`, beside what lies there
+   * already (`name~2.ext`). False where there was nothing. `run`: letters, digits, `.`, `-`, `_`, at most 64.
+   */
+  async retire(path: LocalPath, run: string): Promise<boolean> {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(run)) throw new Error(`Not the name of a run: ${run}`);
+    const parts = this.#partsOf(path);
+    const name = parts.at(-1);
+    if (name === undefined) throw new Error('current/ itself cannot be retired');
+    const from = await this.#find(path);
+    const stats = from === undefined ? undefined : await lstatIfAny(this.#disk, from);
+    if (from === undefined || stats === undefined) return false;
+
+    const folder = await this.#folders.make(this.#opened.versions, [run, ...parts.slice(0, -1)], true);
+    const to = await this.#freePlace(folder, name);
+    if (stats.isDirectory()) {
+      await this.flush();
+      this.#folders.forget();
+    }
+    await this.#disk.attempt(from, () => this.#disk.fs.rename(from, to));
+    await this.#disk.touchParent(to);
+    await this.#disk.touchParent(from);
+    return true;
+  }
+
+  /** Resolves once every file moved and folder made before the call survives a power cut. */
+  flush(): Promise<void> {
+    return this.#disk.flush();
+  }
+
+  async #place(partPath: string, path: LocalPath): Promise<void> {
+    const parts = this.#partsOf(path);
+    if (parts.length === 0) throw new Error('current/ itself cannot be replaced');
+    const to = join(this.#opened.current, path);
+    const move = async (): Promise<void> => {
+      await this.#folders.make(this.#opened.current, parts.slice(0, -1));
+      await this.#rename(partPath, to);
+    };
+    try {
+      await move();
+    } catch (error) {
+      // Somebody may have removed a folder that was known to be there: look again, once.
+      if (!isBackupError(error, 'target-unwritable') || !meansGone(error.cause)) throw error;
+      this.#folders.forget();
+      await move();
+    }
+    await this.#disk.touchParent(to);
+  }
+
+  async #rename(from: string, to: string): Promise<void> {
+    await this.#disk.attempt(to, async () => {
+      try {
+        await this.#disk.fs.rename(from, to);
+      } catch (error) {
+        if (errnoName(error) === 'EISDIR') throw blocked(to, 'a folder lies there', error);
+        throw error;
+      }
+    });
+  }
+
+  async #freePlace(folder: string, name: string): Promise<string> {
+    for (let copy = 1; copy <= COPIES_MAX; copy++) {
+      const place = join(folder, copyName(name, copy, this.limits.nameBytesMax));
+      if ((await lstatIfAny(this.#disk, place)) === undefined) return place;
+    }
+    throw blocked(join(folder, name), 'too many copies lie there');
+  }
+
+  /** The absolute path, where its folder is there. */
+  async #find(path: LocalPath): Promise<string | undefined> {
+    const parts = this.#partsOf(path);
+    const folder = await this.#folders.find(this.#opened.current, parts.slice(0, -1));
+    return folder === undefined ? undefined : join(folder, parts.at(-1) ?? '');
+  }
+
+  #partPath(id: string): string {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Error(`Not the id of a part: ${id}`);
+    return join(this.#opened.parts, id);
+  }
+
+  /** The names of a path. Throws where one could lead elsewhere: local-name.ts never makes such a one. */
+  #partsOf(path: LocalPath): string[] {
+    const parts = path === '' ? [] : path.split('/');
+    for (const part of parts) {
+      if (part === '' || part === '.' || part === '..' || part.includes('\0')) {
+        throw new Error(`Not a path below current/: ${JSON.stringify(path)}`);
+      }
+    }
+    const bytes = Buffer.byteLength(this.#disk.root) + 1 + VERSION_PATH_BYTES + Buffer.byteLength(path);
+    if (bytes > PATH_BYTES_MAX) {
+      throw new BackupError('name-unusable', { facts: { path }, detail: `a path of ${bytes} bytes` });
+    }
+    return parts;
+  }
+}

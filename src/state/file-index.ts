@@ -1,0 +1,280 @@
+import type Database from 'better-sqlite3';
+import { Statements } from './statements.ts';
+
+/** One folder of the index. Paths are the server's bytes as latin1 text; `localPath` is relative to `current/`. */
+export interface FolderRecord {
+  readonly id: number;
+  readonly path: string;
+  readonly localPath: string;
+  readonly unique: string | undefined;
+  /** Of its last complete listing, all of whose files are in the index and settled. */
+  readonly fingerprint: Buffer | undefined;
+  readonly entryCount: number;
+  readonly fileCount: number;
+  readonly missingSinceRun: number | undefined;
+}
+
+/** One file that lies under `current/` with this size and content. */
+export interface FileRecord {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly stamp: string | undefined;
+  readonly stampMs: number | undefined;
+  readonly precision: string;
+  readonly modifiedMs: number | undefined;
+  readonly unique: string | undefined;
+  readonly mode: string | undefined;
+  readonly sha256: Buffer;
+  readonly localName: string;
+  readonly isUnsettled: boolean;
+  readonly missingSinceRun: number | undefined;
+}
+
+interface FolderRow {
+  id: number;
+  path: string;
+  local_path: string;
+  unique_id: string | null;
+  fingerprint: Buffer | null;
+  entry_count: number;
+  file_count: number;
+  missing_since_run: number | null;
+}
+
+interface FileRow {
+  name: string;
+  size_bytes: number;
+  stamp: string | null;
+  stamp_ms: number | null;
+  precision: string;
+  modified_ms: number | null;
+  unique_id: string | null;
+  mode: string | null;
+  sha256: Buffer;
+  local_name: string | null;
+  is_unsettled: number;
+  missing_since_run: number | null;
+}
+
+/** What is known to lie under `current/`. Every method is one statement or one transaction. */
+export class FileIndex {
+  readonly #db: Database.Database;
+  readonly #statements: Statements;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    this.#statements = new Statements(db);
+  }
+
+  folder(path: string): FolderRecord | undefined {
+    const row = this.#statements.sql('SELECT * FROM folder WHERE path = ?').get(path) as FolderRow | undefined;
+    return row === undefined ? undefined : folderRecord(row);
+  }
+
+  /** The folder, present at the last complete look, that the server identified by `unique`. */
+  folderPathByUnique(unique: string): string | undefined {
+    return this.#statements
+      .value('SELECT path FROM folder WHERE unique_id = ? AND missing_since_run IS NULL ORDER BY id LIMIT 1')
+      .get(unique) as string | undefined;
+  }
+
+  /** True where no run has put anything on the disk yet. */
+  isUnused(): boolean {
+    return this.#statements.sql('SELECT 1 FROM folder LIMIT 1').get() === undefined;
+  }
+
+  /** For a `current/` that has been made anew: nothing of what was known lies there. */
+  forgetAll(): void {
+    this.#db.exec('DELETE FROM file; DELETE FROM link; DELETE FROM folder');
+  }
+
+  addFolder(folder: {
+    parentId: number | undefined;
+    path: string;
+    localPath: string;
+    unique: string | undefined;
+  }): number {
+    const result = this.#statements
+      .sql('INSERT INTO folder (parent_id, path, local_path, unique_id) VALUES (?, ?, ?, ?)')
+      .run(folder.parentId ?? null, folder.path, folder.localPath, folder.unique ?? null);
+    return Number(result.lastInsertRowid);
+  }
+
+  /** The folder is there and will be compared entry by entry until a run has brought all of it. */
+  markFolderChanging(id: number, unique: string | undefined): void {
+    this.#statements
+      .sql('UPDATE folder SET fingerprint = NULL, missing_since_run = NULL, unique_id = ? WHERE id = ?')
+      .run(unique ?? null, id);
+  }
+
+  /** Direct subfolders of `folderId`, missing ones included, at most `limit` after the name-ordered path `after`. */
+  subfolders(folderId: number, after: string, limit: number): FolderRecord[] {
+    const rows = this.#statements
+      .sql('SELECT * FROM folder WHERE parent_id = ? AND path > ? ORDER BY path LIMIT ?')
+      .all(folderId, after, limit) as FolderRow[];
+    return rows.map(folderRecord);
+  }
+
+  /** Files of a folder in the order of their names' bytes, missing ones included, at most `limit` after `after`. */
+  files(folderId: number, after: string, limit: number): FileRecord[] {
+    const rows = this.#statements
+      .sql('SELECT * FROM file WHERE folder_id = ? AND name > ? ORDER BY name LIMIT ?')
+      .all(folderId, after, limit) as FileRow[];
+    return rows.map(fileRecord);
+  }
+
+  file(folderId: number, name: string): FileRecord | undefined {
+    const row = this.#statements.sql('SELECT * FROM file WHERE folder_id = ? AND name = ?').get(folderId, name) as
+      FileRow | undefined;
+    return row === undefined ? undefined : fileRecord(row);
+  }
+
+  putFile(folderId: number, file: Omit<FileRecord, 'missingSinceRun'>, runId: number): void {
+    this.#statements
+      .sql(
+        `INSERT OR REPLACE INTO file (folder_id, name, size_bytes, stamp, stamp_ms, precision, modified_ms, unique_id, mode,
+         sha256, local_name, run_id, is_unsettled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        folderId,
+        file.name,
+        file.sizeBytes,
+        file.stamp ?? null,
+        file.stampMs ?? null,
+        file.precision,
+        file.modifiedMs ?? null,
+        file.unique ?? null,
+        file.mode ?? null,
+        file.sha256,
+        file.localName === file.name ? null : file.localName,
+        runId,
+        file.isUnsettled ? 1 : 0,
+      );
+  }
+
+  /** Same content, told anew by the server: takes over what the listing says now, and that the file is there. */
+  refreshFile(
+    folderId: number,
+    name: string,
+    told: Pick<FileRecord, 'stamp' | 'stampMs' | 'precision' | 'unique' | 'mode' | 'isUnsettled'>,
+  ): void {
+    this.#statements
+      .sql(
+        `UPDATE file SET stamp = ?, stamp_ms = ?, precision = ?, unique_id = ?, mode = ?, is_unsettled = ?,
+         missing_since_run = NULL WHERE folder_id = ? AND name = ?`,
+      )
+      .run(
+        told.stamp ?? null,
+        told.stampMs ?? null,
+        told.precision,
+        told.unique ?? null,
+        told.mode ?? null,
+        told.isUnsettled ? 1 : 0,
+        folderId,
+        name,
+      );
+  }
+
+  removeFile(folderId: number, name: string): void {
+    this.#statements.sql('DELETE FROM file WHERE folder_id = ? AND name = ?').run(folderId, name);
+  }
+
+  markFileMissing(folderId: number, name: string, runId: number): void {
+    this.#statements
+      .sql('UPDATE file SET missing_since_run = ? WHERE folder_id = ? AND name = ? AND missing_since_run IS NULL')
+      .run(runId, folderId, name);
+  }
+
+  /** Files at and below `path` that are not yet known to be missing. */
+  presentFilesBelow(path: string): number {
+    return this.#statements
+      .value(
+        `SELECT count(*) FROM file JOIN folder ON folder.id = file.folder_id
+         WHERE file.missing_since_run IS NULL AND ${SUBTREE}`,
+      )
+      .get(subtree(path)) as number;
+  }
+
+  /** Files at and below `path`, missing ones included. */
+  filesBelow(path: string): number {
+    return this.#statements
+      .value(`SELECT count(*) FROM file JOIN folder ON folder.id = file.folder_id WHERE ${SUBTREE}`)
+      .get(subtree(path)) as number;
+  }
+
+  /** The whole subtree has gone from the server: its files stay on disk and in the index, marked. */
+  markSubtreeMissing(path: string, runId: number): void {
+    this.#db.transaction(() => {
+      this.#statements
+        .sql(
+          `UPDATE file SET missing_since_run = @runId WHERE missing_since_run IS NULL
+         AND folder_id IN (SELECT id FROM folder WHERE ${SUBTREE})`,
+        )
+        .run({ ...subtree(path), runId });
+      this.#statements
+        .sql(
+          `UPDATE folder SET missing_since_run = @runId, fingerprint = NULL WHERE missing_since_run IS NULL AND ${SUBTREE}`,
+        )
+        .run({ ...subtree(path), runId });
+    })();
+  }
+
+  /** Forgets a subtree: to be called before it is moved away on disk. */
+  removeSubtree(path: string): void {
+    this.#db.transaction(() => {
+      for (const table of ['file', 'link']) {
+        this.#statements
+          .sql(`DELETE FROM ${table} WHERE folder_id IN (SELECT id FROM folder WHERE ${SUBTREE})`)
+          .run(subtree(path));
+      }
+      this.#statements.sql(`DELETE FROM folder WHERE ${SUBTREE}`).run(subtree(path));
+    })();
+  }
+
+  clearLinks(folderId: number): void {
+    this.#statements.sql('DELETE FROM link WHERE folder_id = ?').run(folderId);
+  }
+
+  addLink(folderId: number, name: string, leadsTo: string): void {
+    this.#statements
+      .sql('INSERT OR REPLACE INTO link (folder_id, name, leads_to) VALUES (?, ?, ?)')
+      .run(folderId, name, leadsTo);
+  }
+}
+
+/** All of a subtree by the order of paths: `/a`, and what lies from `/a/` up to, not including, `/a0` (`0` follows `/`). */
+const SUBTREE = `(folder.path = @path OR (folder.path >= @from AND folder.path < @to))`;
+
+function subtree(path: string): { path: string; from: string; to: string } {
+  return { path, from: path === '/' ? '/' : `${path}/`, to: path === '/' ? '0' : `${path}0` };
+}
+
+function folderRecord(row: FolderRow): FolderRecord {
+  return {
+    id: row.id,
+    path: row.path,
+    localPath: row.local_path,
+    unique: row.unique_id ?? undefined,
+    fingerprint: row.fingerprint ?? undefined,
+    entryCount: row.entry_count,
+    fileCount: row.file_count,
+    missingSinceRun: row.missing_since_run ?? undefined,
+  };
+}
+
+function fileRecord(row: FileRow): FileRecord {
+  return {
+    name: row.name,
+    sizeBytes: row.size_bytes,
+    stamp: row.stamp ?? undefined,
+    stampMs: row.stamp_ms ?? undefined,
+    precision: row.precision,
+    modifiedMs: row.modified_ms ?? undefined,
+    unique: row.unique_id ?? undefined,
+    mode: row.mode ?? undefined,
+    sha256: row.sha256,
+    localName: row.local_name ?? row.name,
+    isUnsettled: row.is_unsettled === 1,
+    missingSinceRun: row.missing_since_run ?? undefined,
+  };
+}

@@ -1,0 +1,598 @@
+import type Database from 'better-sqlite3';
+import type { FileIndex } from './file-index.ts';
+import { Statements } from './statements.ts';
+
+const STEPS_PAGE = 500;
+
+/** How far the run's work has come; kept, so that a killed run goes on there. */
+export type WorkStage = 'scanning' | 'planning' | 'transferring';
+
+/** What the tables are the work of. */
+export interface Work {
+  readonly runId: number;
+  /** What decides which files are wanted; work with another key is not gone on with. */
+  readonly key: string;
+  readonly startedMs: number;
+  readonly stage: WorkStage;
+}
+
+/** `deferred`: perhaps the same folder as one that is known by another path, so it is listed last and compared. */
+export type RunFolderState = 'waiting' | 'deferred' | 'listed' | 'failed';
+
+/** One folder of the scan. Paths are the server's bytes as latin1 text. */
+export interface RunFolder {
+  readonly id: number;
+  readonly parentId: number | undefined;
+  readonly path: string;
+  readonly depth: number;
+  readonly unique: string | undefined;
+  readonly state: RunFolderState;
+  readonly incomplete: string | undefined;
+  readonly fingerprint: Buffer | undefined;
+  readonly entryCount: number;
+  readonly isUnchanged: boolean;
+  readonly aliasOf: string | undefined;
+}
+
+/** One line of a changed folder's listing. `excluded`: there, whatever it is, but left out by the task's filters. */
+export interface EntryRow {
+  readonly name: string;
+  readonly type: string;
+  readonly sizeBytes: number;
+  readonly stamp: string | undefined;
+  readonly stampMs: number | undefined;
+  readonly precision: string;
+  readonly unique: string | undefined;
+  readonly mode: string | undefined;
+  readonly leadsTo: string | undefined;
+}
+
+/** What a finished listing says of its folder. */
+export interface ListedFolder {
+  readonly incomplete: string | undefined;
+  readonly detail: string | undefined;
+  readonly fingerprint: Buffer;
+  readonly entryCount: number;
+  /** Files that are wanted, of `bytes` in all. */
+  readonly fileCount: number;
+  readonly isUnchanged: boolean;
+  readonly aliasOf: string | undefined;
+}
+
+export interface Subfolder {
+  readonly path: string;
+  readonly unique: string | undefined;
+  readonly state: 'waiting' | 'deferred';
+}
+
+/**
+ * download: bring the file. recheck: ask the server whether it changed, then perhaps bring it. retire: move what lies
+ * there to `versions/`. vanish: mark a file that has gone. vanish-folder: the same for a subtree. reject: a line of a
+ * listing that could not be used; only there to be told.
+ */
+export type StepAction = 'download' | 'recheck' | 'retire' | 'retire-folder' | 'vanish' | 'vanish-folder' | 'reject';
+
+/** `whole`: arrived and safe on disk, perhaps not yet under its name. `gone`: no longer on the server when asked for. */
+export type StepState = 'todo' | 'whole' | 'done' | 'failed' | 'gone';
+
+export interface NewStep {
+  readonly runFolderId: number;
+  readonly name: string;
+  readonly action: StepAction;
+  readonly reason: string;
+  readonly fileCount: number;
+  readonly sizeBytes: number;
+  readonly localPath: string;
+}
+
+export interface Step extends NewStep {
+  readonly id: number;
+  readonly state: StepState;
+  readonly got: Arrived | undefined;
+}
+
+/** A file that arrived whole. */
+export interface Arrived {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number | undefined;
+  readonly sha256: Buffer;
+  readonly isUnsettled: boolean;
+}
+
+/** The work of one run: what was seen, what is to be done, how far it is. Every method is a statement or a transaction. */
+export class RunTables {
+  readonly #db: Database.Database;
+  readonly #statements: Statements;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    this.#statements = new Statements(db);
+  }
+
+  work(): Work | undefined {
+    const value = this.#statements.value(`SELECT value FROM meta WHERE key = 'work'`).get() as string | undefined;
+    return value === undefined ? undefined : (JSON.parse(value) as Work);
+  }
+
+  setWork(work: Work): void {
+    this.#statements.sql(`INSERT OR REPLACE INTO meta (key, value) VALUES ('work', ?)`).run(JSON.stringify(work));
+  }
+
+  /** Forgets all work. */
+  clear(): void {
+    this.#db.transaction(() => {
+      this.#db.exec(
+        `DELETE FROM run_step; DELETE FROM run_entry; DELETE FROM run_folder; DELETE FROM meta WHERE key = 'work'`,
+      );
+    })();
+  }
+
+  /** Begins work with the root waiting to be listed. */
+  begin(work: Work, root: string): void {
+    this.transaction(() => {
+      this.clear();
+      this.setWork(work);
+      this.#statements.sql(`INSERT INTO run_folder (path, depth, state) VALUES (?, 0, 'waiting')`).run(root);
+    });
+  }
+
+  /** Everything that `body` writes is kept, or nothing of it. */
+  transaction(body: () => void): void {
+    this.#db.transaction(body)();
+  }
+
+  /** Makes each commit wait for the disk, or only the important moments: the former while files are being recorded. */
+  setDurable(isDurable: boolean): void {
+    this.#db.pragma(`synchronous = ${isDurable ? 'FULL' : 'NORMAL'}`);
+  }
+
+  // --- scan
+
+  folders(state: RunFolderState, afterId: number, limit: number): RunFolder[] {
+    const rows = this.#statements
+      .sql('SELECT * FROM run_folder WHERE state = ? AND id > ? ORDER BY id LIMIT ?')
+      .all(state, afterId, limit) as RunFolderRow[];
+    return rows.map(runFolder);
+  }
+
+  folderByPath(path: string): RunFolder | undefined {
+    const row = this.#statements.sql('SELECT * FROM run_folder WHERE path = ?').get(path) as RunFolderRow | undefined;
+    return row === undefined ? undefined : runFolder(row);
+  }
+
+  folderById(id: number): RunFolder | undefined {
+    const row = this.#statements.sql('SELECT * FROM run_folder WHERE id = ?').get(id) as RunFolderRow | undefined;
+    return row === undefined ? undefined : runFolder(row);
+  }
+
+  /** The folder found first in this run that the server identifies by `unique`. */
+  folderByUnique(unique: string): RunFolder | undefined {
+    const row = this.#statements
+      .sql(
+        `SELECT * FROM run_folder WHERE unique_id = ? AND state <> 'deferred' AND alias_of IS NULL ORDER BY id LIMIT 1`,
+      )
+      .get(unique) as RunFolderRow | undefined;
+    return row === undefined ? undefined : runFolder(row);
+  }
+
+  /** A folder that is not followed, with the code that says why. */
+  addUnfollowed(parent: RunFolder, path: string, code: string, detail: string): void {
+    this.#statements
+      .sql(
+        `INSERT OR IGNORE INTO run_folder (parent_id, path, depth, state, incomplete, detail)
+         VALUES (?, ?, ?, 'failed', ?, ?)`,
+      )
+      .run(parent.id, path, parent.depth + 1, code, detail);
+  }
+
+  setUnique(id: number, unique: string): void {
+    this.#statements.sql('UPDATE run_folder SET unique_id = ? WHERE id = ?').run(unique, id);
+  }
+
+  addSubfolders(parent: RunFolder, subfolders: readonly Subfolder[]): void {
+    const insert = this.#statements.sql(
+      'INSERT OR IGNORE INTO run_folder (parent_id, path, depth, unique_id, state) VALUES (?, ?, ?, ?, ?)',
+    );
+    for (const folder of subfolders) {
+      insert.run(parent.id, folder.path, parent.depth + 1, folder.unique ?? null, folder.state);
+    }
+  }
+
+  addEntries(runFolderId: number, entries: readonly EntryRow[]): void {
+    const insert = this.#statements.sql(
+      `INSERT INTO run_entry (run_folder_id, name, type, size_bytes, stamp, stamp_ms, precision, unique_id, mode, leads_to)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    for (const entry of entries) {
+      insert.run(
+        runFolderId,
+        entry.name,
+        entry.type,
+        entry.sizeBytes,
+        entry.stamp ?? null,
+        entry.stampMs ?? null,
+        entry.precision,
+        entry.unique ?? null,
+        entry.mode ?? null,
+        entry.leadsTo ?? null,
+      );
+    }
+  }
+
+  /** Forgets what a listing of this folder has brought so far. */
+  dropListing(runFolderId: number): void {
+    this.#statements.sql('DELETE FROM run_entry WHERE run_folder_id = ?').run(runFolderId);
+    this.#statements.sql('DELETE FROM run_step WHERE run_folder_id = ?').run(runFolderId);
+  }
+
+  setListed(runFolderId: number, listed: ListedFolder): void {
+    this.#statements
+      .sql(
+        `UPDATE run_folder SET state = 'listed', incomplete = ?, detail = ?, fingerprint = ?, entry_count = ?, file_count = ?,
+           is_unchanged = ?, alias_of = ? WHERE id = ?`,
+      )
+      .run(
+        listed.incomplete ?? null,
+        listed.detail ?? null,
+        listed.fingerprint,
+        listed.entryCount,
+        listed.fileCount,
+        listed.isUnchanged ? 1 : 0,
+        listed.aliasOf ?? null,
+        runFolderId,
+      );
+  }
+
+  setFailed(runFolderId: number, code: string, detail: string | undefined): void {
+    this.#statements
+      .sql(`UPDATE run_folder SET state = 'failed', incomplete = ?, detail = ? WHERE id = ?`)
+      .run(code, detail ?? null, runFolderId);
+  }
+
+  /** What failed earlier is tried again: for a run that goes on. */
+  retryFailed(): void {
+    this.transaction(() => {
+      this.#db.exec(`
+        UPDATE run_folder SET state = 'waiting', incomplete = NULL, detail = NULL WHERE state = 'failed';
+        UPDATE run_step SET state = 'todo', error_code = NULL, error_detail = NULL
+          WHERE state = 'failed' AND action <> 'reject';
+      `);
+    });
+  }
+
+  waitingCount(): number {
+    return this.#statements
+      .value(`SELECT count(*) FROM run_folder WHERE state IN ('waiting', 'deferred')`)
+      .get() as number;
+  }
+
+  // --- plan
+
+  entries(runFolderId: number, after: string, limit: number): EntryRow[] {
+    const rows = this.#statements
+      .sql('SELECT * FROM run_entry WHERE run_folder_id = ? AND name > ? ORDER BY name LIMIT ?')
+      .all(runFolderId, after, limit) as RunEntryRow[];
+    return rows.map(entryRow);
+  }
+
+  entry(runFolderId: number, name: string): EntryRow | undefined {
+    const row = this.#statements
+      .sql('SELECT * FROM run_entry WHERE run_folder_id = ? AND name = ?')
+      .get(runFolderId, name) as RunEntryRow | undefined;
+    return row === undefined ? undefined : entryRow(row);
+  }
+
+  /** Forgets a plan that was not finished. */
+  clearPlan(): void {
+    this.#db.exec(`DELETE FROM run_step WHERE reason <> 'unusable'; UPDATE run_folder SET unchanged_count = 0`);
+  }
+
+  addStep(step: NewStep): void {
+    this.#statements
+      .sql(
+        `INSERT INTO run_step (run_folder_id, name, action, reason, state, file_count, size_bytes, local_path)
+         VALUES (?, ?, ?, ?, 'todo', ?, ?, ?)`,
+      )
+      .run(step.runFolderId, step.name, step.action, step.reason, step.fileCount, step.sizeBytes, step.localPath);
+  }
+
+  /** `unusable`: the listing's line is no use. `unplaced`: no local name was found for it; that is found anew by a plan. */
+  addReject(runFolderId: number, name: string, reason: 'unusable' | 'unplaced', why: string): void {
+    this.#statements
+      .sql(
+        `INSERT INTO run_step (run_folder_id, name, action, reason, state, local_path, error_code, error_detail)
+         VALUES (?, ?, 'reject', ?, 'failed', '', 'name-unusable', ?)`,
+      )
+      .run(runFolderId, name, reason, why);
+  }
+
+  setPlanned(runFolderId: number, folderId: number, unchangedCount: number): void {
+    this.#statements
+      .sql('UPDATE run_folder SET folder_id = ?, unchanged_count = ? WHERE id = ?')
+      .run(folderId, unchangedCount, runFolderId);
+  }
+
+  folderIdOf(runFolderId: number): number {
+    return this.#statements.value('SELECT folder_id FROM run_folder WHERE id = ?').get(runFolderId) as number;
+  }
+
+  /** Folders of the index below `folderId`, not yet marked missing, that the listing `runFolderId` no longer shows. */
+  vanishedSubfolders(runFolderId: number, folderId: number, parentPath: string): string[] {
+    const nameStart = parentPath === '/' ? 2 : parentPath.length + 2;
+    return this.#statements
+      .value(
+        `SELECT path FROM folder WHERE parent_id = ? AND missing_since_run IS NULL AND NOT EXISTS (
+           SELECT 1 FROM run_entry WHERE run_folder_id = ? AND name = substr(folder.path, ?) AND type IN ('folder', 'excluded'))`,
+      )
+      .all(folderId, runFolderId, nameStart) as string[];
+  }
+
+  // --- transfer
+
+  steps(state: StepState, actions: readonly StepAction[], afterId: number, limit: number): Step[] {
+    const wanted = actions.map((action) => `'${action}'`).join(', ');
+    const rows = this.#statements
+      .sql(`SELECT * FROM run_step WHERE state = ? AND action IN (${wanted}) AND id > ? ORDER BY id LIMIT ?`)
+      .all(state, afterId, limit) as StepRow[];
+    return rows.map(stepRow);
+  }
+
+  setStep(id: number, state: StepState): void {
+    this.#statements.sql('UPDATE run_step SET state = ? WHERE id = ?').run(state, id);
+  }
+
+  /** A recheck that found the file as it was, or that it has to come. */
+  setRechecked(id: number, isChanged: boolean): void {
+    this.#statements
+      .sql(
+        isChanged
+          ? `UPDATE run_step SET action = 'download', reason = 'changed' WHERE id = ?`
+          : `UPDATE run_step SET state = 'done' WHERE id = ?`,
+      )
+      .run(id);
+  }
+
+  setWhole(id: number, got: Arrived): void {
+    this.#statements
+      .sql(
+        `UPDATE run_step SET state = 'whole', got_size = ?, got_ms = ?, got_sha256 = ?, is_unsettled = ? WHERE id = ?`,
+      )
+      .run(got.sizeBytes, got.modifiedMs ?? null, got.sha256, got.isUnsettled ? 1 : 0, id);
+  }
+
+  setStepFailed(id: number, code: string, detail: string | undefined): void {
+    this.#statements
+      .sql(`UPDATE run_step SET state = 'failed', error_code = ?, error_detail = ? WHERE id = ?`)
+      .run(code, detail ?? null, id);
+  }
+
+  /** Folders that have to be there on disk: those seen and not known to be as they were. */
+  folderPlaces(afterId: number, limit: number): { id: number; localPath: string }[] {
+    return this.#statements
+      .sql(
+        `SELECT run_folder.id AS id, folder.local_path AS localPath FROM run_folder JOIN folder ON folder.id = folder_id
+         WHERE run_folder.id > ? AND is_unchanged = 0 ORDER BY run_folder.id LIMIT ?`,
+      )
+      .all(afterId, limit) as { id: number; localPath: string }[];
+  }
+
+  /** Files and bytes that are still to be brought. */
+  downloadTotals(): { files: number; bytes: number } {
+    return this.#statements
+      .sql(
+        `SELECT count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes FROM run_step
+         WHERE action IN ('download', 'recheck') AND state IN ('todo', 'whole')`,
+      )
+      .get() as { files: number; bytes: number };
+  }
+
+  // --- report
+
+  /** Marks in the index what has gone from folders that were seen whole. */
+  markVanished(index: FileIndex, runId: number): void {
+    this.transaction(() => {
+      for (;;) {
+        const steps = this.steps('todo', ['vanish', 'vanish-folder'], 0, STEPS_PAGE);
+        if (steps.length === 0) return;
+        for (const step of steps) {
+          if (step.action === 'vanish') index.markFileMissing(this.folderIdOf(step.runFolderId), step.name, runId);
+          else index.markSubtreeMissing(this.#pathOf(step), runId);
+          this.setStep(step.id, 'done');
+        }
+      }
+    });
+  }
+
+  #pathOf(step: Step): string {
+    const folder = this.folderById(step.runFolderId)?.path ?? '';
+    return folder === '/' ? `/${step.name}` : `${folder}/${step.name}`;
+  }
+
+  /**
+   * For each folder that was seen whole and all of whose steps are done: what its listing was, so that the next run can
+   * pass over it. Folders with a file that is unsettled are left to be compared.
+   */
+  settleFolders(runId: number): void {
+    this.#statements
+      .sql(
+        `UPDATE folder SET
+           (fingerprint, entry_count, file_count, complete_run) =
+             (SELECT fingerprint, entry_count, file_count, @runId FROM run_folder WHERE run_folder.folder_id = folder.id)
+         WHERE id IN (SELECT folder_id FROM run_folder WHERE state = 'listed' AND incomplete IS NULL AND is_unchanged = 0
+             AND alias_of IS NULL AND folder_id IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM run_step WHERE run_folder_id = run_folder.id AND state <> 'done'))`,
+      )
+      .run({ runId });
+    this.#statements
+      .sql(
+        `UPDATE folder SET fingerprint = NULL WHERE id IN (SELECT folder_id FROM run_folder WHERE folder_id IS NOT NULL)
+           AND EXISTS (SELECT 1 FROM file WHERE file.folder_id = folder.id AND is_unsettled = 1)`,
+      )
+      .run();
+  }
+
+  counts(): {
+    listed: number;
+    unchanged: number;
+    new: number;
+    changed: number;
+    vanished: number;
+    downloaded: number;
+    failed: number;
+    retired: number;
+    foldersComplete: number;
+    foldersIncomplete: number;
+  } {
+    const folders = this.#statements
+      .sql(
+        `SELECT coalesce(sum(file_count), 0) AS listed,
+           coalesce(sum(CASE WHEN is_unchanged THEN file_count ELSE unchanged_count END), 0) AS unchanged,
+           count(*) FILTER (WHERE state = 'listed' AND incomplete IS NULL) AS foldersComplete,
+           count(*) FILTER (WHERE state <> 'listed' OR incomplete IS NOT NULL) AS foldersIncomplete
+         FROM run_folder`,
+      )
+      .get() as { listed: number; unchanged: number; foldersComplete: number; foldersIncomplete: number };
+    const steps = this.#statements
+      .sql(
+        `SELECT
+           count(*) FILTER (WHERE action = 'download' AND reason = 'new') AS new,
+           count(*) FILTER (WHERE (action = 'download' AND reason <> 'new') OR (action = 'recheck' AND state <> 'done'))
+             AS changed,
+           count(*) FILTER (WHERE action = 'recheck' AND state = 'done') AS rechecked,
+           coalesce(sum(file_count) FILTER (WHERE action IN ('vanish', 'vanish-folder')), 0) AS vanished,
+           count(*) FILTER (WHERE action = 'download' AND state = 'done') AS downloaded,
+           count(*) FILTER (WHERE state = 'failed') AS failed,
+           coalesce(sum(file_count) FILTER (WHERE action IN ('retire', 'retire-folder') AND state = 'done'), 0) AS retired
+         FROM run_step`,
+      )
+      .get() as {
+      new: number;
+      changed: number;
+      rechecked: number;
+      vanished: number;
+      downloaded: number;
+      failed: number;
+      retired: number;
+    };
+    const { rechecked, ...rest } = steps;
+    return { ...folders, ...rest, unchanged: folders.unchanged + rechecked };
+  }
+
+  /** What was asked for and not got, folders first. `path` is the server's bytes as latin1 text. */
+  failures(limit: number): { path: string; code: string; detail: string | undefined }[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT path, incomplete AS code, detail FROM run_folder WHERE incomplete IS NOT NULL
+         UNION ALL
+         SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name, error_code, error_detail
+           FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id WHERE run_step.state = 'failed'
+         LIMIT ?`,
+      )
+      .all(limit) as { path: string; code: string; detail: string | null }[];
+    return rows.map((row) => ({ path: row.path, code: row.code, detail: row.detail ?? undefined }));
+  }
+
+  failureCount(): number {
+    return this.#statements
+      .value(
+        `SELECT (SELECT count(*) FROM run_folder WHERE incomplete IS NOT NULL)
+           + (SELECT count(*) FROM run_step WHERE state = 'failed')`,
+      )
+      .get() as number;
+  }
+}
+
+interface RunFolderRow {
+  id: number;
+  parent_id: number | null;
+  path: string;
+  depth: number;
+  unique_id: string | null;
+  state: RunFolderState;
+  incomplete: string | null;
+  fingerprint: Buffer | null;
+  entry_count: number;
+  is_unchanged: number;
+  alias_of: string | null;
+}
+
+interface RunEntryRow {
+  name: string;
+  type: string;
+  size_bytes: number;
+  stamp: string | null;
+  stamp_ms: number | null;
+  precision: string;
+  unique_id: string | null;
+  mode: string | null;
+  leads_to: string | null;
+}
+
+interface StepRow {
+  id: number;
+  run_folder_id: number;
+  name: string;
+  action: StepAction;
+  reason: string;
+  state: StepState;
+  file_count: number;
+  size_bytes: number;
+  local_path: string;
+  got_size: number | null;
+  got_ms: number | null;
+  got_sha256: Buffer | null;
+  is_unsettled: number;
+}
+
+function runFolder(row: RunFolderRow): RunFolder {
+  return {
+    id: row.id,
+    parentId: row.parent_id ?? undefined,
+    path: row.path,
+    depth: row.depth,
+    unique: row.unique_id ?? undefined,
+    state: row.state,
+    incomplete: row.incomplete ?? undefined,
+    fingerprint: row.fingerprint ?? undefined,
+    entryCount: row.entry_count,
+    isUnchanged: row.is_unchanged === 1,
+    aliasOf: row.alias_of ?? undefined,
+  };
+}
+
+function entryRow(row: RunEntryRow): EntryRow {
+  return {
+    name: row.name,
+    type: row.type,
+    sizeBytes: row.size_bytes,
+    stamp: row.stamp ?? undefined,
+    stampMs: row.stamp_ms ?? undefined,
+    precision: row.precision,
+    unique: row.unique_id ?? undefined,
+    mode: row.mode ?? undefined,
+    leadsTo: row.leads_to ?? undefined,
+  };
+}
+
+function stepRow(row: StepRow): Step {
+  return {
+    id: row.id,
+    runFolderId: row.run_folder_id,
+    name: row.name,
+    action: row.action,
+    reason: row.reason,
+    fileCount: row.file_count,
+    sizeBytes: row.size_bytes,
+    localPath: row.local_path,
+    state: row.state,
+    got:
+      row.got_sha256 === null || row.got_size === null
+        ? undefined
+        : {
+            sizeBytes: row.got_size,
+            modifiedMs: row.got_ms ?? undefined,
+            sha256: row.got_sha256,
+            isUnsettled: row.is_unsettled === 1,
+          },
+  };
+}

@@ -1,0 +1,112 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { BackupError } from '../errors.ts';
+import { asStateError, openDatabase } from './database.ts';
+import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
+
+/** One task's database, held by this process alone until `close`. */
+export interface TaskDatabase {
+  readonly db: Database.Database;
+  /** Random identity of this database, written into the task's folder so that no other task takes it over. */
+  readonly marker: string;
+  close(): void;
+}
+
+/** The file of the task `name` below `stateDir`: readable, and different for names that differ in any character. */
+export function taskDatabasePath(stateDir: string, name: string): string {
+  const readable = name
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return join(stateDir, 'tasks', `${readable === '' ? 'task' : readable}-${hash}.sqlite`);
+}
+
+/** Opens the task's database for a run. Throws `already-running` while another process holds it. */
+export function openTaskDatabase(stateDir: string, name: string): TaskDatabase {
+  const path = taskDatabasePath(stateDir, name);
+  const release = holdLock(`${path}-lock`, join(stateDir, 'tasks'), name);
+  try {
+    const db = openDatabase(path, TASK_MIGRATIONS);
+    return {
+      db,
+      marker: readMarker(db),
+      close() {
+        db.close();
+        release();
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** A copy of the task's database that is thrown away on close: what a dry run writes changes nothing. */
+export function openTaskDatabaseCopy(stateDir: string, name: string): TaskDatabase {
+  const path = taskDatabasePath(stateDir, name);
+  const folder = mkdtempSync(join(tmpdir(), 'site-backup-dry-run-'));
+  const copy = join(folder, 'copy.sqlite');
+  try {
+    if (existsSync(path)) copyDatabase(path, copy);
+    const db = openDatabase(copy, TASK_MIGRATIONS);
+    return {
+      db,
+      marker: readMarker(db),
+      close() {
+        db.close();
+        rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function copyDatabase(from: string, to: string): void {
+  try {
+    const db = new Database(from, { readonly: true });
+    try {
+      db.prepare('VACUUM INTO ?').run(to);
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    throw asStateError(error, from);
+  }
+}
+
+/**
+ * Holds an exclusive transaction in a database of its own: unlike a file with a process number, the lock goes when the
+ * process goes, however it goes.
+ */
+function holdLock(path: string, folder: string, name: string): () => void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const lock = new Database(path, { timeout: 0 });
+    try {
+      lock.exec('BEGIN EXCLUSIVE');
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+    return () => {
+      lock.close();
+    };
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'SQLITE_BUSY') {
+      throw new BackupError('already-running', { cause: error, facts: { task: name } });
+    }
+    throw asStateError(error, path);
+  }
+}
+
+function readMarker(db: Database.Database): string {
+  db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('marker', ?)`).run(randomUUID());
+  return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string;
+}

@@ -1,0 +1,104 @@
+/** Who may import whom, as ARCHITECTURE.md draws it: the table below is that drawing, and the sources must fit it. */
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, it } from 'node:test';
+
+const SRC = resolve(import.meta.dirname, '../src');
+
+const LEAVES = ['errors', 'log', 'clock', 'text', 'settings'];
+
+/** For each part of `src` (a folder, or a file at the top), the other parts it may import. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  clock: [],
+  log: ['errors', 'clock'],
+  text: ['errors'],
+  settings: ['errors', 'text'],
+  remote: LEAVES,
+  'remote/ftp': [...LEAVES, 'remote'],
+  local: LEAVES,
+  state: LEAVES,
+  engine: [...LEAVES, 'remote', 'local', 'state'],
+  tasks: [...LEAVES, 'remote', 'state', 'engine'],
+  web: [...LEAVES, 'state', 'tasks'],
+  cli: [...LEAVES, 'remote', 'local', 'state', 'engine', 'tasks'],
+  main: [...LEAVES, 'remote', 'local', 'state', 'engine', 'tasks', 'web'],
+};
+
+/** One owner for each third-party package. */
+const PACKAGE_OWNERS: Readonly<Record<string, string>> = {
+  'basic-ftp': 'remote/ftp',
+  'better-sqlite3': 'state',
+  ajv: 'settings',
+  picomatch: 'settings',
+};
+
+interface Import {
+  readonly file: string;
+  readonly part: string;
+  readonly specifier: string;
+}
+
+const files = readdirSync(SRC, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => join(entry.parentPath, entry.name));
+
+const imports: Import[] = files.flatMap((file) =>
+  [...readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((match) => ({
+    file: relative(SRC, file),
+    part: partOf(file),
+    specifier: match[1] ?? '',
+  })),
+);
+
+function partOf(file: string): string {
+  const path = relative(SRC, file);
+  if (path.startsWith('remote/ftp/') || path.startsWith('remote/sftp/')) return path.split('/').slice(0, 2).join('/');
+  return path.includes('/') ? (path.split('/')[0] ?? '') : path.replace(/\.ts$/, '');
+}
+
+describe('the architecture', () => {
+  it('lets each part import only what lies below it', () => {
+    const faults = imports
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .map((imported) => ({ ...imported, to: partOf(resolve(SRC, dirname(imported.file), imported.specifier)) }))
+      .filter(({ part, to }) => part !== to && MAY_IMPORT[part]?.includes(to) !== true)
+      // The one file that chooses an adapter.
+      .filter(({ file, to }) => !(file === 'remote/open-source.ts' && to.startsWith('remote/')))
+      .map(({ file, to }) => `${file} imports ${to}`);
+    assert.deepEqual(faults, []);
+  });
+
+  it('lets only tasks, main and cli open a source', () => {
+    const faults = imports
+      .filter(
+        ({ specifier, part }) => specifier.endsWith('/open-source.ts') && !['tasks', 'main', 'cli'].includes(part),
+      )
+      .map(({ file }) => file);
+    assert.deepEqual(faults, []);
+  });
+
+  it('gives the engine the port and no adapter', () => {
+    const faults = imports
+      .filter(({ part, specifier }) => part === 'engine' && /\/remote\/(?!remote\.ts$)/.test(specifier))
+      .map(({ file, specifier }) => `${file} imports ${specifier}`);
+    assert.deepEqual(faults, []);
+  });
+
+  it('gives each third-party package one owner', () => {
+    const faults = imports
+      .filter(({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+      .filter(({ specifier, part }) => {
+        const name = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : specifier.split('/')[0];
+        return PACKAGE_OWNERS[name ?? ''] !== part;
+      })
+      .map(({ file, specifier }) => `${file} imports ${specifier}`);
+    assert.deepEqual(faults, []);
+  });
+
+  it('has no file for odds and ends', () => {
+    const faults = files.filter((file) => /\/(utils?|helpers?|common|types|index|misc)\.ts$/.test(file));
+    assert.deepEqual(faults, []);
+  });
+});

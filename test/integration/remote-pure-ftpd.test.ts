@@ -1,0 +1,3 @@
+import { describeRealServer } from '../support/real-server-fixture.ts';
+
+describeRealServer('pure-ftpd', ['none', 'explicit']);

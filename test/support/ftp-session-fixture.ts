@@ -1,0 +1,97 @@
+/** What the tests of the FTP adapter share: settings for a server of the test, and sessions that are closed again. */
+import { createHash } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { systemClock } from '../../src/clock.ts';
+import type { Clock } from '../../src/clock.ts';
+import { openSource } from '../../src/remote/open-source.ts';
+import type { FolderListing, RemoteEntry, RemotePath, RemoteSession, RemoteSource } from '../../src/remote/remote.ts';
+import { Secret } from '../../src/settings/secret.ts';
+import type { SourceSettings } from '../../src/settings/task-settings.ts';
+import { SCRIPTED_PASSWORD, SCRIPTED_USER } from './scripted-ftp-options.ts';
+
+export interface FixtureOptions {
+  readonly protocol?: SourceSettings['protocol'];
+  readonly host?: string;
+  readonly port: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly folder?: string;
+  readonly fingerprint?: string | undefined;
+  readonly connectSeconds?: number;
+  readonly idleSeconds?: number;
+}
+
+export function sourceSettings(options: FixtureOptions): SourceSettings {
+  return {
+    protocol: options.protocol ?? 'ftp',
+    host: options.host ?? '127.0.0.1',
+    port: options.port,
+    user: options.user ?? SCRIPTED_USER,
+    password: new Secret(options.password ?? SCRIPTED_PASSWORD),
+    folder: options.folder ?? '/',
+    tls: { fingerprint: options.fingerprint },
+    timeouts: { connectSeconds: options.connectSeconds ?? 3, idleSeconds: options.idleSeconds ?? 3 },
+  };
+}
+
+/** Waits are over at once, so that retries with pauses need no time. */
+export const hastyClock: Clock = { ...systemClock, sleep: () => Promise.resolve() };
+
+/** A source, and every line that went over its control connections. */
+export function tracedSource(options: FixtureOptions): { source: RemoteSource; trace: string[] } {
+  const trace: string[] = [];
+  const connectionTrace = (direction: string, text: string): void => {
+    trace.push(`${direction} ${text}`);
+  };
+  return { source: openSource(sourceSettings(options), { clock: hastyClock, connectionTrace }), trace };
+}
+
+export async function withSession<T>(source: RemoteSource, work: (session: RemoteSession) => Promise<T>): Promise<T> {
+  const session = await source.open(new AbortController().signal);
+  try {
+    return await work(session);
+  } finally {
+    session.close();
+  }
+}
+
+export interface Listed {
+  readonly listing: FolderListing;
+  readonly entries: RemoteEntry[];
+  readonly names: string[];
+}
+
+export async function listFolder(session: RemoteSession, path: string): Promise<Listed> {
+  const entries: RemoteEntry[] = [];
+  const listing = await session.list(path as RemotePath, (batch) => entries.push(...batch));
+  return { listing, entries, names: entries.map((entry) => entry.name).sort() };
+}
+
+/** Takes what is downloaded; `delayMs` makes every write as slow as a bad disk. */
+export class Basket extends Writable {
+  sizeBytes = 0;
+  readonly #hash = createHash('sha256');
+  readonly #chunks: Buffer[] = [];
+  readonly #delayMs: number;
+
+  constructor(delayMs = 0) {
+    super({ highWaterMark: 65_536 });
+    this.#delayMs = delayMs;
+  }
+
+  get content(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  get sha256(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.sizeBytes += chunk.length;
+    this.#hash.update(chunk);
+    if (this.sizeBytes < 4_000_000) this.#chunks.push(chunk);
+    if (this.#delayMs === 0) done();
+    else setTimeout(done, this.#delayMs);
+  }
+}
