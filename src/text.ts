@@ -81,7 +81,8 @@ function textFrom(language: Language, texts: Readonly<Record<string, string>>): 
   };
   const bytesPerSecond = (value: number): string => t('unit.per-second', { value: bytes(value) });
   const duration = (durationMs: number): string => {
-    if (durationMs < 9950) return t('unit.seconds', { value: short.format(Math.max(0, durationMs) / 1000) });
+    if (durationMs < 999.5) return t('unit.milliseconds', { value: whole.format(Math.round(Math.max(0, durationMs))) });
+    if (durationMs < 9950) return t('unit.seconds', { value: short.format(durationMs / 1000) });
     const seconds = Math.round(durationMs / 1000);
     if (seconds < 60) return t('unit.seconds', { value: number(seconds) });
     if (seconds < 3600) {

@@ -32,7 +32,7 @@ export async function runList(command: ListCommand, settings: TaskSettings, cont
       return EXIT_CODES[outcome];
     }
     for (const { line, why } of rejected) {
-      stdout.write(printable(`${text.t('list.rejected')}: ${decodeRemoteName(line)} (${why})`) + '\n');
+      stdout.write(`${printable(text.t('list.rejected', { line: decodeRemoteName(line), why }))}\n`);
     }
     const summary = text.t(`list.${outcome}`, {
       folder: command.folder,

@@ -10,6 +10,7 @@ export const PLAIN_LINE_MS = 10_000;
 /** The numbers as one line of words. */
 export function progressSummary(p: ProgressSnapshot, text: Text): string {
   if (p.stage === 'scanning') {
+    if (p.foldersListed === 0) return text.t('progress.scanning-begins');
     return text.t('progress.scanning', {
       files: text.t('count.files', { count: p.filesListed }),
       folders: text.t('count.folders', { count: p.foldersListed }),
@@ -82,8 +83,6 @@ export interface ProgressStream {
   write(text: string): unknown;
 }
 
-const HIDE_CURSOR = '\x1b[?25l';
-const SHOW_CURSOR = '\x1b[?25h';
 const CLEAR_LINE = '\x1b[2K';
 
 /** Two lines that are redrawn in place. */
@@ -105,9 +104,13 @@ export function terminalProgress(stream: ProgressStream, text: Text, clock: Cloc
       if (hasEnded || (nowMs < nextMs && snapshot.stage === stage)) return;
       stage = snapshot.stage;
       nextMs = nowMs + REDRAW_MS;
-      // One column is left free: some terminals wrap as soon as the last one is filled.
-      const lines = terminalLines(snapshot, text, Math.max(20, (stream.columns ?? 80) - 1));
-      const frame = `${HIDE_CURSOR}${erase()}${lines.join('\n')}`;
+      // One column is left free: some terminals wrap as soon as the last one is filled. 0 stands for an unknown width.
+      const lines = terminalLines(
+        snapshot,
+        text,
+        Math.max(20, (stream.columns === undefined || stream.columns === 0 ? 80 : stream.columns) - 1),
+      );
+      const frame = `${erase()}${lines.join('\n')}`;
       drawn = lines.length;
       stream.write(frame);
     },
@@ -115,7 +118,7 @@ export function terminalProgress(stream: ProgressStream, text: Text, clock: Cloc
       stream.write(`${erase()}${line}\n`);
     },
     end() {
-      if (!hasEnded) stream.write(`${erase()}${SHOW_CURSOR}`);
+      if (!hasEnded) stream.write(erase());
       hasEnded = true;
     },
   };

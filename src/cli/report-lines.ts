@@ -17,7 +17,11 @@ export const EXIT_WRONG_USAGE = 64;
 
 /** A finished run in words: what came of it, the counts, and what failed by its cause. `facts` are the source's. */
 export function reportLines(report: RunReport, targetFolder: string, facts: TextFacts, text: Text): string[] {
-  const lines = [headline(report, text), ...causeLines(report, facts, text), ''];
+  const lines = [headline(report, text), ...causeLines(report, facts, text)];
+  // A run that never came to see a folder has nothing to count.
+  const hasSeenNothing = report.cause !== undefined && report.folders.complete + report.folders.incomplete === 0;
+  if (hasSeenNothing) return lines.map(printable);
+  lines.push('');
   const row = (label: string, value: string): void => {
     if (value !== '') lines.push(`  ${text.t(label).padEnd(LABEL_WIDTH)}${value}`);
   };
@@ -79,8 +83,8 @@ function causeLines({ cause }: RunReport, facts: TextFacts, text: Text): string[
 /** Cause, next step and the raw word behind it. */
 export function explain(code: ErrorCode, facts: TextFacts, detail: string | undefined, text: Text): string[] {
   const { cause, action } = text.error(code, facts);
-  const lines = [`  ${cause}`, `  ${text.t('report.what-to-do')}: ${action}`];
-  if (detail !== undefined && detail !== '') lines.push(`  ${text.t('report.server-said')}: ${printable(detail)}`);
+  const lines = [`  ${cause}`, `  ${text.t('report.what-to-do', { action })}`];
+  if (detail !== undefined && detail !== '') lines.push(`  ${text.t('report.server-said', { detail })}`);
   return lines.map(printable);
 }
 
@@ -113,9 +117,9 @@ function failureLines(report: RunReport, facts: TextFacts, text: Text): string[]
     }
     const more = failures.length - PATHS_PER_CAUSE_MAX;
     if (more > 0) lines.push(`      ${text.t('report.more', { count: more })}`);
-    lines.push(`    ${text.t('report.what-to-do')}: ${action}`);
+    lines.push(`    ${text.t('report.what-to-do', { action })}`);
     const [detail] = details;
-    if (details.size === 1 && detail !== undefined) lines.push(`    ${text.t('report.server-said')}: ${detail}`);
+    if (details.size === 1 && detail !== undefined) lines.push(`    ${text.t('report.server-said', { detail })}`);
   }
   lines.push('');
   if (report.failureCount > report.failures.length) {

@@ -1,11 +1,9 @@
 import { join, resolve } from 'node:path';
 import type { RunReport } from '../engine/run-report.ts';
-import { executeRun } from '../engine/run.ts';
 import { createLog, silentLog, type Logger } from '../log.ts';
 import { openSource } from '../remote/open-source.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
-import { openHostLimits, type HostLimits } from '../state/host-limits.ts';
-import { openTaskDatabase, openTaskDatabaseCopy, type TaskDatabase } from '../state/task-database.ts';
+import { runTask } from '../tasks/run-task.ts';
 import { sourceFacts, type CommandContext } from './command-context.ts';
 import type { RunCommand } from './options.ts';
 import { plainProgress, terminalProgress, type ProgressView } from './progress-lines.ts';
@@ -13,35 +11,19 @@ import { EXIT_CODES, reportLines } from './report-lines.ts';
 
 /** Makes one run of a task, shows it while it goes and what came of it. Gives the exit code. */
 export async function runRun(command: RunCommand, settings: TaskSettings, context: CommandContext): Promise<number> {
-  const stateDir = resolve(command.stateDir);
-  const { name } = settings;
-  const database = command.isDryRun ? openTaskDatabaseCopy(stateDir, name) : openTaskDatabase(stateDir, name);
-  try {
-    const hostLimits = command.isDryRun ? undefined : openHostLimits(stateDir);
-    try {
-      const report = await watchedRun(command, settings, context, { database, hostLimits });
-      const { text, stdout } = context;
-      if (command.isJson) stdout.write(`${JSON.stringify(report)}\n`);
-      else {
-        const lines = reportLines(report, settings.target.folder, sourceFacts(settings.source), text);
-        stdout.write(`${lines.join('\n')}\n`);
-      }
-      return EXIT_CODES[report.outcome];
-    } finally {
-      hostLimits?.close();
-    }
-  } finally {
-    database.close();
+  const { text, stdout } = context;
+  const report = await watchedRun(command, settings, context);
+  if (command.isJson) {
+    stdout.write(`${JSON.stringify(report)}\n`);
+  } else {
+    const lines = reportLines(report, settings.target.folder, sourceFacts(settings.source), text);
+    stdout.write(`${lines.join('\n')}\n`);
   }
+  return EXIT_CODES[report.outcome];
 }
 
 /** The run with its log, its progress on the terminal and Ctrl-C. */
-async function watchedRun(
-  command: RunCommand,
-  settings: TaskSettings,
-  context: CommandContext,
-  state: { database: TaskDatabase; hostLimits: HostLimits | undefined },
-): Promise<RunReport> {
+async function watchedRun(command: RunCommand, settings: TaskSettings, context: CommandContext): Promise<RunReport> {
   const { text, clock, signal } = context;
   const log = openLog(command, settings);
   const view = progressView(command, context);
@@ -50,8 +32,7 @@ async function watchedRun(
   };
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await executeRun({
-      ...state,
+    return await runTask({
       settings: { ...settings, connections: command.connections ?? settings.connections },
       source: openSource(settings.source, {
         clock,
@@ -59,6 +40,8 @@ async function watchedRun(
           log.info(event, fields);
         },
       }),
+      stateDir: resolve(command.stateDir),
+      stateKey: settings.name,
       isDryRun: command.isDryRun,
       isForced: command.isForced,
       clock,

@@ -97,8 +97,9 @@ export class TargetDisk {
     try {
       await this.fs.lstat(markerPath(this.root));
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      if (meansGone(error)) return false;
+      throw localError(error, markerPath(this.root), true);
     }
   }
 }

@@ -1,6 +1,4 @@
-import { join } from 'node:path';
-import { openDatabase } from './database.ts';
-import { APP_MIGRATIONS } from './migrations/app-migrations.ts';
+import { openAppDatabase } from './app-database.ts';
 
 /** After this long a host that once refused connections is asked for one more again. */
 const LIMIT_BELIEVED_MS = 7 * 24 * 3_600_000;
@@ -15,7 +13,7 @@ export interface HostLimits {
 
 /** Opens the application's database below `stateDir`. Throws as `openDatabase` does. */
 export function openHostLimits(stateDir: string): HostLimits {
-  const db = openDatabase(join(stateDir, 'site-backup.sqlite'), APP_MIGRATIONS);
+  const db = openAppDatabase(stateDir);
   return {
     read(hostKey, nowMs) {
       const row = db.prepare('SELECT connections, learned_ms FROM host_limit WHERE host_key = ?').get(hostKey) as

@@ -7,6 +7,8 @@ import { openTaskDatabase, openTaskDatabaseCopy } from '../state/task-database.t
 export interface RunTaskOptions extends Omit<RunOptions, 'database' | 'hostLimits'> {
   /** Where databases lie. A dry run only reads it. */
   readonly stateDir: string;
+  /** Names the task's database; stays the same when the task is renamed. */
+  readonly stateKey: string;
 }
 
 /**
@@ -14,8 +16,8 @@ export interface RunTaskOptions extends Omit<RunOptions, 'database' | 'hostLimit
  * `state-newer-than-program` or `disk-full` where the state cannot be opened; everything later is in the report.
  */
 export async function runTask(options: RunTaskOptions): Promise<RunReport> {
-  const { stateDir, settings, isDryRun } = options;
-  const database = isDryRun ? openTaskDatabaseCopy(stateDir, settings.name) : openTaskDatabase(stateDir, settings.name);
+  const { stateDir, stateKey, isDryRun } = options;
+  const database = isDryRun ? openTaskDatabaseCopy(stateDir, stateKey) : openTaskDatabase(stateDir, stateKey);
   try {
     const hostLimits = isDryRun ? undefined : openHostLimits(stateDir);
     try {

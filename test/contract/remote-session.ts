@@ -329,7 +329,8 @@ function describeFailures(
 
   it('rejects a download whose connection is cut, and another session works', async () => {
     const session = await open();
-    const sink = new Collector(() => fixture().cut());
+    let cutting: Promise<void> | undefined;
+    const sink = new Collector(() => (cutting = fixture().cut()));
     try {
       await assert.rejects(session.download(remotePath('huge.bin'), sink, 0), (error: unknown) => {
         assert.ok(error instanceof BackupError, inspect(error));
@@ -339,6 +340,7 @@ function describeFailures(
       assert.ok(sink.destroyed);
     } finally {
       session.close();
+      await cutting;
     }
     const next = await open();
     try {

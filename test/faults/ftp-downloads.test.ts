@@ -32,11 +32,11 @@ async function withFile(
   }
 }
 
-async function failure(work: Promise<unknown>): Promise<Error> {
+async function failure(work: Promise<unknown>): Promise<BackupError> {
   try {
     await work;
   } catch (error) {
-    assert.ok(error instanceof Error);
+    assert.ok(error instanceof BackupError, String(error));
     return error;
   }
   throw new assert.AssertionError({ message: 'it succeeded' });
@@ -71,7 +71,6 @@ describe('A download', () => {
       assert.equal(session.capabilities.hasRestart, false);
       const basket = new Basket();
       const error = await failure(session.download(FILE, basket, 10));
-      assert.ok(error instanceof BackupError);
       assert.equal(error.code, 'file-refused');
       assert.match(error.detail ?? '', /^REST/);
       assert.ok(basket.destroyed);
@@ -105,7 +104,6 @@ describe('A download', () => {
         server.addFault({ command: 'RETR', nth: 1 }, action);
         const basket = new Basket();
         const error = await failure(session.download(FILE, basket, 0));
-        assert.ok(error instanceof BackupError);
         assert.equal(error.code, code);
         assert.equal(error.facts['path'], FILE);
         if (bytes !== undefined) assert.equal(error.facts['bytesReceived'], bytes);
@@ -128,14 +126,10 @@ describe('A download', () => {
         server.addFault({ command: 'RETR', nth: 1 }, action);
         const basket = new Basket();
         const error = await failure(session.download(FILE, basket, 0));
-        assert.ok(error instanceof BackupError);
         assert.equal(error.code, code);
         assert.equal(error.facts['bytesReceived'], bytes);
         assert.ok(basket.destroyed);
-        assert.equal(
-          ((await failure(session.list('/' as RemotePath, () => undefined))) as BackupError).scope,
-          'session',
-        );
+        assert.equal((await failure(session.list('/' as RemotePath, () => undefined))).scope, 'session');
       });
     });
   }
@@ -189,11 +183,11 @@ describe('A download', () => {
       server.tree.writeFile('/large', Buffer.alloc(20_000_000, 1));
       const gone = new Basket();
       gone.destroy();
-      assert.equal(((await failure(session.download(FILE, gone, 0))) as BackupError).code, 'transfer-aborted');
+      assert.equal((await failure(session.download(FILE, gone, 0))).code, 'transfer-aborted');
       const going = new Basket(5);
       setTimeout(() => going.destroy(), 20);
       const error = await failure(session.download('/large' as RemotePath, going, 0));
-      assert.equal((error as BackupError).code, 'transfer-aborted');
+      assert.equal(error.code, 'transfer-aborted');
       assert.equal(await session.download(FILE, new Basket(), 0), SIZE_BYTES);
     });
   });

@@ -446,9 +446,10 @@ describe('The listing command is found out by trying', () => {
         server.tree.writeFile('/.htaccess', 'x');
         server.tree.writeFile('/index.php', 'x');
         const { source } = tracedSource({ port: server.address.port });
-        await withSession(source, async ({ capabilities }) => {
+        await withSession(source, ({ capabilities }) => {
           assert.equal(capabilities.listing, command);
           assert.equal(capabilities.showsHidden, hidden);
+          return Promise.resolve();
         });
       });
     });

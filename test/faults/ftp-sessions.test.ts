@@ -32,7 +32,10 @@ async function failure(work: Promise<unknown>): Promise<BackupError> {
     await work;
   } catch (error) {
     assert.ok(error instanceof BackupError, String(error));
-    assert.ok(!JSON.stringify({ ...error, message: error.message }).includes(PASSWORD), 'no password in an error');
+    assert.ok(
+      !JSON.stringify([error.message, error.detail, error.facts]).includes(PASSWORD),
+      'no password in an error',
+    );
     return error;
   }
   throw new assert.AssertionError({ message: 'it succeeded' });
@@ -425,5 +428,23 @@ describe('A server that is no server', () => {
     } finally {
       junk.close();
     }
+  });
+});
+
+describe('A server that dies in the middle of a transfer under TLS 1.3', () => {
+  it('is spoken to in TLS 1.2 from then on', async () => {
+    await withServer({ tls: 'explicit' }, async (server, port) => {
+      server.tree.writeFile('/a', 'abc');
+      const { source, events } = tracedSource({ port, protocol: 'ftps', fingerprint: server.certificate?.fingerprint });
+      await withSession(source, async (session) => {
+        server.addFault({ command: 'RETR', nth: 1 }, { drop: true });
+        assert.equal((await failure(session.download('/a' as never, new Basket(), 0))).code, 'connection-lost');
+      });
+      await withSession(source, async (session) => {
+        assert.equal(await session.download('/a' as never, new Basket(), 0), 3);
+      });
+      const versions = events.filter(({ event }) => event === 'ftp-connected').map(({ tls }) => tls);
+      assert.deepEqual(versions, ['TLSv1.3', 'TLSv1.2']);
+    });
   });
 });

@@ -37,13 +37,21 @@ export function sourceSettings(options: FixtureOptions): SourceSettings {
 /** Waits are over at once, so that retries with pauses need no time. */
 export const hastyClock: Clock = { ...systemClock, sleep: () => Promise.resolve() };
 
-/** A source, and every line that went over its control connections. */
-export function tracedSource(options: FixtureOptions): { source: RemoteSource; trace: string[] } {
+/** A source, every line that went over its control connections, and what it logged. */
+export function tracedSource(options: FixtureOptions): {
+  source: RemoteSource;
+  trace: string[];
+  events: Readonly<Record<string, unknown>>[];
+} {
   const trace: string[] = [];
+  const events: Readonly<Record<string, unknown>>[] = [];
+  const log = (event: string, fields: Readonly<Record<string, unknown>>): void => {
+    events.push({ event, ...fields });
+  };
   const connectionTrace = (direction: string, text: string): void => {
     trace.push(`${direction} ${text}`);
   };
-  return { source: openSource(sourceSettings(options), { clock: hastyClock, connectionTrace }), trace };
+  return { source: openSource(sourceSettings(options), { clock: hastyClock, log, connectionTrace }), trace, events };
 }
 
 export async function withSession<T>(source: RemoteSource, work: (session: RemoteSession) => Promise<T>): Promise<T> {

@@ -21,8 +21,8 @@ export interface RealServer {
   readonly fingerprint: string | undefined;
   /** What the server has printed so far, for a failing test. */
   output(): string;
-  /** Cuts every connection and starts again at the same port, with the same account and certificate. */
-  restart(): Promise<void>;
+  /** Cuts every connection and starts again at the same port, with the same account and certificate, but `changes`. */
+  restart(changes?: Pick<RealServerOptions, 'maxClientsPerIp' | 'listingEntriesMax'>): Promise<void>;
   /** Cuts every connection and removes everything but the served folder. May be called twice. */
   stop(): Promise<void>;
 }
@@ -37,10 +37,10 @@ export async function startRealServer(options: RealServerOptions): Promise<RealS
   const certificate = options.tls === 'none' ? undefined : await makeSelfSignedCertificate();
   const account = { user: accountName(options.software), password: 'correct horse' };
 
-  const startAt = async (port: number): Promise<RunningServer> => {
+  const startAt = async (port: number, changes: Partial<RealServerOptions> = {}): Promise<RunningServer> => {
     const runFolder = mkdtempSync(join(tmpdir(), `site-backup-${options.software}-`));
     try {
-      const command = prepareServer({ options, port, ...account, runFolder, certificate });
+      const command = prepareServer({ options: { ...options, ...changes }, port, ...account, runFolder, certificate });
       return { runFolder, process: await startServerProcess(command, { port, environment: serverEnvironment() }) };
     } catch (error) {
       rmSync(runFolder, { recursive: true, force: true });
@@ -65,9 +65,9 @@ export async function startRealServer(options: RealServerOptions): Promise<RealS
     ...account,
     fingerprint: certificate?.fingerprint,
     output: () => running.process.output(),
-    async restart() {
+    async restart(changes) {
       await end();
-      running = await startAt(port);
+      running = await startAt(port, changes);
     },
     async stop() {
       await end();

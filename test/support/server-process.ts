@@ -6,6 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 5_000;
 const OUTPUT_KEPT_MAX = 10_000;
 
 /**
@@ -61,7 +62,11 @@ export async function startServerProcess(
     guard.stdin.end();
     await hasExited;
     // The kernel closes the sockets of killed processes a moment later; a restart needs the port.
-    while (isListening(options.port)) await sleep(5);
+    const patience = performance.now() + STOP_TIMEOUT_MS;
+    while (isListening(options.port)) {
+      if (performance.now() > patience) throw new Error(`${command[0]} still listens on port ${options.port}`);
+      await sleep(5);
+    }
   };
 
   const deadline = performance.now() + START_TIMEOUT_MS;

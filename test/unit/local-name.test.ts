@@ -150,7 +150,7 @@ describe('the local name of a remote name', () => {
         assert.ok(name !== '' && name !== '.' && name !== '..');
         assert.doesNotMatch(name, /[\0-\x1f/\x7f-\x9f\u202a-\u202e\u2066-\u2069]/);
         assert.equal(Buffer.from(name).toString(), name, 'no half character');
-        assert.ok(Buffer.byteLength(name) <= limits.nameBytesMax);
+        assert.ok(Buffer.byteLength(name) <= limits.nameBytesMax, name);
         assert.equal(nameFor(raw, limits), name, 'the same each time');
       }),
     );

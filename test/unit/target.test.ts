@@ -82,7 +82,7 @@ describe("a task's folder", () => {
       assert.equal((await fs.stat(folder)).mode & 0o777, 0o750);
       assert.equal(target.isCurrentNew, true);
       assert.deepEqual(target.limits, { nameBytesMax: 255, isCaseSensitive: true });
-      assert.ok((await target.freeBytes()) > 0);
+      assert.ok((await target.freeBytes()) > 0, 'room is left');
     });
 
     it('is opened again by its own task, before and after its first run', async () => {
@@ -183,7 +183,7 @@ describe("a task's folder", () => {
         const { sizeBytes: size, sha256: hash } = await store(target, `a/b/${sizeBytes}`, content);
         assert.equal(size, sizeBytes);
         assert.equal(hash.toString('hex'), sha256(content));
-        assert.ok((await fs.readFile(current(`a/b/${sizeBytes}`))).equals(content));
+        assert.ok((await fs.readFile(current(`a/b/${sizeBytes}`))).equals(content), 'the same bytes');
         assert.deepEqual(await target.statFile(local(`a/b/${sizeBytes}`)), { sizeBytes, modifiedMs: MODIFIED_MS });
         assert.equal((await fs.stat(current(`a/b/${sizeBytes}`))).mode & 0o777, 0o640);
       }
@@ -219,9 +219,9 @@ describe("a task's folder", () => {
       await store(target, 'a', contentOf(100, 1));
       const reader = await fs.open(current('a'));
       await store(target, 'a', contentOf(50, 2));
-      assert.ok((await reader.readFile()).equals(contentOf(100, 1)));
+      assert.ok((await reader.readFile()).equals(contentOf(100, 1)), 'the same bytes');
       await reader.close();
-      assert.ok((await fs.readFile(current('a'))).equals(contentOf(50, 2)));
+      assert.ok((await fs.readFile(current('a'))).equals(contentOf(50, 2)), 'the same bytes');
     });
 
     it('does not finish with another size than the one it must have', async () => {
@@ -343,7 +343,7 @@ describe("a task's folder", () => {
       const done = await part.finish({ sizeBytes: size, modifiedMs: undefined });
       assert.equal(done.sha256.toString('hex'), sha256(content));
       await part.moveTo(local('big.mp4'));
-      assert.ok((await fs.readFile(current('big.mp4'))).equals(content));
+      assert.ok((await fs.readFile(current('big.mp4'))).equals(content), 'the same bytes');
     });
 
     it('goes on in the same program after a connection was lost', async () => {
@@ -430,7 +430,7 @@ describe("a task's folder", () => {
             const done = await part.finish({ sizeBytes: size, modifiedMs: undefined });
             assert.equal(done.sha256.toString('hex'), sha256(content));
             await part.moveTo(local('big.mp4'));
-            assert.ok((await fs.readFile(current('big.mp4'))).equals(content));
+            assert.ok((await fs.readFile(current('big.mp4'))).equals(content), 'the same bytes');
           },
         ),
         { numRuns: 15 },
@@ -454,7 +454,10 @@ describe("a task's folder", () => {
       await store(target, 'a/b/c.txt', contentOf(10));
       assert.equal(await target.retire(local('a/b/c.txt'), RUN), true);
       assert.equal(await target.statFile(local('a/b/c.txt')), undefined);
-      assert.ok((await fs.readFile(join(folder, 'versions', RUN, 'a/b/c.txt'))).equals(contentOf(10)));
+      assert.ok(
+        (await fs.readFile(join(folder, 'versions', RUN, 'a/b/c.txt'))).equals(contentOf(10)),
+        'the same bytes',
+      );
       await target.flush();
     });
 
@@ -532,7 +535,7 @@ describe("a task's folder", () => {
       await part.moveTo(local('link-to-file'));
       assert.equal((await fs.lstat(current('link-to-file'))).isFile(), true);
       assert.equal(await fs.readFile(join(elsewhere, 'secret'), 'utf8'), 'x');
-      assert.ok((await fs.stat(join(elsewhere, 'secret'))).mtimeMs > MODIFIED_MS - 1e12);
+      assert.notEqual((await fs.stat(join(elsewhere, 'secret'))).mtimeMs, 0);
       assert.deepEqual(await fs.readdir(elsewhere), ['secret']);
     });
 

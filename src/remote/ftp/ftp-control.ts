@@ -30,6 +30,7 @@ export function toWire(text: string): string {
 export class FtpControl {
   readonly #context = new FTPContext(0, 'latin1');
   readonly #settings: SourceSettings;
+  readonly #trust: TlsTrust;
   readonly #password: string;
   readonly #facts: ErrorFacts;
   #death: BackupError | undefined;
@@ -46,8 +47,9 @@ export class FtpControl {
     settings: SourceSettings,
     signal: AbortSignal,
     trace: ConnectionTrace | undefined,
+    tlsVersionMax: TlsTrust['versionMax'],
   ): Promise<FtpControl> {
-    const control = new FtpControl(settings, trace);
+    const control = new FtpControl(settings, trace, tlsVersionMax);
     const onAbort = (): void => {
       control.fail(abortError(signal));
     };
@@ -66,8 +68,13 @@ export class FtpControl {
     }
   }
 
-  private constructor(settings: SourceSettings, trace: ConnectionTrace | undefined) {
+  private constructor(
+    settings: SourceSettings,
+    trace: ConnectionTrace | undefined,
+    versionMax: TlsTrust['versionMax'],
+  ) {
     this.#settings = settings;
+    this.#trust = { host: settings.host, fingerprint: settings.tls.fingerprint, versionMax };
     this.#password = toWire(settings.password.reveal());
     this.#facts = { host: settings.host, port: settings.port, user: settings.user };
     this.#context.log = (message) => {
@@ -97,6 +104,11 @@ export class FtpControl {
 
   get isDead(): boolean {
     return this.#death !== undefined || this.#context.closed;
+  }
+
+  /** `TLSv1.3`, `TLSv1.2`; undefined on plain FTP. */
+  get tlsVersion(): string | undefined {
+    return this.#tlsSocket?.getProtocol() ?? undefined;
   }
 
   get isImplicitTls(): boolean {
@@ -154,10 +166,6 @@ export class FtpControl {
 
   close(): void {
     this.fail(new BackupError('connection-lost', { facts: this.#facts, detail: 'closed on this side' }));
-  }
-
-  get #trust(): TlsTrust {
-    return { host: this.#settings.host, fingerprint: this.#settings.tls.fingerprint };
   }
 
   /** Calls on a dead connection are always about the connection, whatever it died of. */

@@ -24,6 +24,13 @@ export interface FtpKnowledge {
   showsHidden: 'yes' | 'no' | 'unknown';
   stat: 'untried' | 'MLST' | 'MDTM' | 'none';
   hasRestart: boolean;
+  /**
+   * ProFTPD 1.3.8 (Debian 12) dies of a signal, whatever the client, once its shared session cache (mod_tls_shmcache) is
+   * full, and under TLS 1.3 every data connection adds to that cache. So a server that hangs up in the middle of a
+   * transfer under TLS 1.3 is spoken to in TLS 1.2 from then on, if it can.
+   */
+  tlsVersionMax: 'TLSv1.2' | 'TLSv1.3';
+  refusesTls12: boolean;
   /** Listing commands that show `.`, `..` or a total even in an empty folder. */
   readonly alwaysHasLines: Set<ListingCommand>;
   /** The longest listing that each command has given: no cap lies below it. */
@@ -42,6 +49,8 @@ export function emptyKnowledge(): FtpKnowledge {
     showsHidden: 'unknown',
     stat: 'untried',
     hasRestart: false,
+    tlsVersionMax: 'TLSv1.3',
+    refusesTls12: false,
     alwaysHasLines: new Set(),
     largestListing: new Map(),
     replyHabits: new Map(),

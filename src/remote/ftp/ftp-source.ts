@@ -1,11 +1,12 @@
 import type { Clock } from '../../clock.ts';
-import { BackupError } from '../../errors.ts';
+import { BackupError, isBackupError } from '../../errors.ts';
 import type { SourceSettings } from '../../settings/task-settings.ts';
 import type { RemoteSession, RemoteSource } from '../remote.ts';
 import { FtpControl, abortError, toWire } from './ftp-control.ts';
 import type { ConnectionTrace } from './ftp-control.ts';
 import { FtpFolder } from './ftp-folder.ts';
 import { emptyKnowledge } from './ftp-knowledge.ts';
+import type { FtpKnowledge } from './ftp-knowledge.ts';
 import { prepare, probe } from './ftp-probe.ts';
 import { FtpSession } from './ftp-session.ts';
 
@@ -34,14 +35,15 @@ export class FtpSource implements RemoteSource {
   }
 
   async open(signal: AbortSignal): Promise<RemoteSession> {
-    const { clock, connectionTrace } = this.#options;
-    const control = await FtpControl.open(this.#settings, signal, connectionTrace);
+    const { clock } = this.#options;
+    const control = await this.#connect(signal);
     const onAbort = (): void => {
       control.fail(abortError(signal));
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const folder = new FtpFolder(control, this.#knowledge);
+      this.#options.log?.('ftp-connected', { source: this.label, tls: control.tlsVersion });
       await prepare(control, this.#knowledge);
       await this.#probeOnce(control, folder);
       return new FtpSession(control, this.#knowledge, folder, clock);
@@ -50,6 +52,20 @@ export class FtpSource implements RemoteSource {
       throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<FtpControl> {
+    const knowledge = this.#knowledge;
+    const openWith = (versionMax: FtpKnowledge['tlsVersionMax']): Promise<FtpControl> =>
+      FtpControl.open(this.#settings, signal, this.#options.connectionTrace, versionMax);
+    try {
+      return await openWith(knowledge.tlsVersionMax);
+    } catch (error) {
+      if (knowledge.tlsVersionMax === 'TLSv1.3' || !isBackupError(error, 'tls-refused')) throw error;
+      knowledge.refusesTls12 = true;
+      knowledge.tlsVersionMax = 'TLSv1.3';
+      return openWith('TLSv1.3');
     }
   }
 

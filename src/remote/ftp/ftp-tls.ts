@@ -10,6 +10,7 @@ export interface TlsTrust {
   readonly host: string;
   /** SHA-256 of the certificate, 64 lower-case hex digits; undefined: one that the known authorities signed for `host`. */
   readonly fingerprint: string | undefined;
+  readonly versionMax: 'TLSv1.2' | 'TLSv1.3';
 }
 
 /**
@@ -22,6 +23,7 @@ export function startTls(socket: Socket, trust: TlsTrust, session: Buffer | unde
     // Since Node 24.17 (CVE-2026-48934) a session is resumed only under the host name it was made for.
     host: trust.host,
     rejectUnauthorized: false,
+    maxVersion: trust.versionMax,
   };
   if (isIP(trust.host) === 0) options.servername = trust.host;
   if (session !== undefined) options.session = session;

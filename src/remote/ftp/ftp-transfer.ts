@@ -34,6 +34,8 @@ export interface TransferEnd {
  */
 export class FtpTransfer {
   readonly #control: FtpControl;
+  readonly #knowledge: FtpKnowledge;
+  readonly #isTls13: boolean;
   readonly #data: DataConnection;
   readonly #receiver: Receiver;
   readonly #done: Promise<TransferEnd>;
@@ -57,11 +59,19 @@ export class FtpTransfer {
   ): Promise<FtpTransfer> {
     const data = await openDataConnection(control, knowledge, abortCode);
     if (restartAt > 0) await restart(control, data, restartAt);
-    return new FtpTransfer(control, data, command, receiver);
+    return new FtpTransfer(control, knowledge, data, command, receiver);
   }
 
-  private constructor(control: FtpControl, data: DataConnection, command: string, receiver: Receiver) {
+  private constructor(
+    control: FtpControl,
+    knowledge: FtpKnowledge,
+    data: DataConnection,
+    command: string,
+    receiver: Receiver,
+  ) {
     this.#control = control;
+    this.#knowledge = knowledge;
+    this.#isTls13 = control.tlsVersion === 'TLSv1.3';
     this.#data = data;
     this.#receiver = receiver;
     this.#done = new Promise((resolve, reject) => {
@@ -185,6 +195,9 @@ export class FtpTransfer {
     if (this.#dataState === 'open') this.#dataState = 'failed';
     this.#data.socket.destroy();
     const translated = networkError(error, this.#control.facts, false);
+    // Without a cause it was this side that gave up.
+    const hungUp = translated.code === 'connection-lost' && translated.cause !== undefined;
+    if (hungUp && this.#isTls13 && !this.#knowledge.refusesTls12) this.#knowledge.tlsVersionMax = 'TLSv1.2';
     this.#reject(this.#abortError ?? withFacts(translated, { bytesReceived: this.#sizeBytes }));
   }
 

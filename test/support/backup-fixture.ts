@@ -1,0 +1,352 @@
+/** Whole runs of one task against a scripted server, and what must be true after every one of them. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import assert from 'node:assert/strict';
+import Database from 'better-sqlite3';
+import { systemClock } from '../../src/clock.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { ProgressSnapshot } from '../../src/engine/progress.ts';
+import type { RunReport } from '../../src/engine/run-report.ts';
+import type { ErrorCode, NoticeCode } from '../../src/errors.ts';
+import { decodeRemoteName } from '../../src/local/local-name.ts';
+import { createLog } from '../../src/log.ts';
+import { openSource } from '../../src/remote/open-source.ts';
+import type { SourceSettings, TaskSettings } from '../../src/settings/task-settings.ts';
+import { integrityFaults } from '../../src/state/database.ts';
+import { taskDatabasePath } from '../../src/state/task-database.ts';
+import { runTask } from '../../src/tasks/run-task.ts';
+import { sourceSettings } from './ftp-session-fixture.ts';
+import type { FixtureOptions } from './ftp-session-fixture.ts';
+import type { ScriptedServerOptions } from './scripted-ftp-options.ts';
+import { startScriptedServer } from './scripted-ftp-server.ts';
+import type { ScriptedServer } from './scripted-ftp-server.ts';
+import type { ScriptedTree } from './scripted-ftp-tree.ts';
+import { bytesOf, compareTrees, placeOf, snapshotFolder } from './tree-compare.ts';
+import type { FileState } from './tree-compare.ts';
+
+const TASK_NAME = 'under test';
+const SLEEP_MS_MAX = 15;
+
+/** Real time, but nobody sleeps for long. */
+const impatientClock: Clock = {
+  ...systemClock,
+  sleep: (durationMs, signal) => systemClock.sleep(Math.min(durationMs, SLEEP_MS_MAX), signal),
+};
+
+export interface RunOverrides {
+  readonly connections?: TaskSettings['connections'];
+  readonly source?: Partial<FixtureOptions>;
+  readonly attempts?: number;
+  readonly restat?: boolean;
+  readonly isForced?: boolean;
+  readonly isDryRun?: boolean;
+  readonly targetFolder?: string;
+  readonly taskName?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (snapshot: ProgressSnapshot) => void;
+}
+
+/** A file of the index as the tests compare it. `path` is the server's, bytes as latin1 text. */
+export interface IndexedFile {
+  readonly path: string;
+  readonly localPath: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly isMissing: boolean;
+}
+
+interface FixtureRoom {
+  /** Where target and state lie; default: a new temporary folder. */
+  readonly room?: string;
+  readonly targetFolder?: string;
+}
+
+/** One task with a scripted server, a target and a state of its own. */
+export class BackupFixture {
+  readonly server: ScriptedServer;
+  readonly room: string;
+  readonly targetFolder: string;
+  readonly stateDir: string;
+  /** Every line that the last run has logged. */
+  logText = '';
+
+  private constructor(server: ScriptedServer, { room, targetFolder }: FixtureRoom) {
+    this.server = server;
+    this.room = room ?? mkdtempSync(join(tmpdir(), 'site-backup-run-'));
+    this.targetFolder = targetFolder ?? join(this.room, 'target');
+    this.stateDir = join(this.room, 'state');
+    mkdirSync(this.room, { recursive: true });
+  }
+
+  static async start(options: Partial<ScriptedServerOptions> = {}, place: FixtureRoom = {}): Promise<BackupFixture> {
+    return new BackupFixture(await startScriptedServer(options), place);
+  }
+
+  get tree(): ScriptedTree {
+    return this.server.tree;
+  }
+
+  get current(): string {
+    return join(this.targetFolder, 'current');
+  }
+
+  /** Stops the server and removes every trace. */
+  async end(): Promise<void> {
+    await this.server.stop();
+    rmSync(this.room, { recursive: true, force: true });
+  }
+
+  /** One run. What must be true after any run at all is asserted before it resolves. */
+  async run(overrides: RunOverrides = {}): Promise<RunReport> {
+    const settings = this.#settings(overrides);
+    const lines: string[] = [];
+    const to = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        lines.push(chunk.toString());
+        done();
+      },
+    });
+    const log = createLog({ to, level: 'debug' });
+    try {
+      const report = await runTask({
+        settings,
+        source: openSource(settings.source, { clock: impatientClock }),
+        stateDir: this.stateDir,
+        stateKey: TASK_NAME,
+        isDryRun: overrides.isDryRun ?? false,
+        isForced: overrides.isForced ?? false,
+        clock: impatientClock,
+        log,
+        signal: overrides.signal ?? new AbortController().signal,
+        onProgress: overrides.onProgress,
+      });
+      assert.notEqual(report.cause?.code, 'internal', lines.join(''));
+      this.#assertReportIsConsistent(report);
+      return report;
+    } finally {
+      log.close();
+      this.logText = lines.join('');
+      this.assertInvariants();
+    }
+  }
+
+  /** A run that must end complete, with `current/` equal to the server's tree; then one that transfers nothing. */
+  async runUntilEqual(overrides: RunOverrides = {}, comparison: Comparison = {}): Promise<RunReport> {
+    const report = await this.run(overrides);
+    assert.deepEqual(describeFailures(report), []);
+    assert.equal(report.outcome, 'complete');
+    this.assertCurrentEquals(comparison);
+    this.server.clearLog();
+    const quiet = await this.run(overrides);
+    assert.equal(quiet.outcome, 'complete');
+    assert.equal(this.server.count('RETR'), 0, 'a second run transfers nothing');
+    assert.equal(quiet.counts.listed, quiet.counts.unchanged);
+    return report;
+  }
+
+  /** Every file of the server lies under `current/`, byte for byte and second for second, and nothing else does. */
+  assertCurrentEquals(comparison: Comparison = {}): void {
+    const { leftovers = [], places = {}, timePrecisionMs = 1000 } = comparison;
+    const here = snapshotFolder(this.current);
+    for (const path of leftovers) {
+      assert.ok(here.delete(bytesOf(path)), `kept although it has gone from the server: ${path}`);
+    }
+    const pathHere = (path: string): string => bytesOf((places[path] ?? decodeRemoteName(path)).slice(1));
+    assert.deepEqual(compareTrees(serverState(this.tree), here, { timePrecisionMs, pathHere }), []);
+  }
+
+  /** What lies under `current/` now, to be given to `assertNothingLost` later. */
+  snapshot(): Map<string, FileState> {
+    return snapshotFolder(this.current);
+  }
+
+  /** Every file of `before` is still there with the same bytes, and nothing was moved away or marked. */
+  assertNothingLost(before: ReadonlyMap<string, FileState>): void {
+    const now = this.snapshot();
+    for (const [path, state] of before) {
+      assert.equal(now.get(path)?.sha256, state.sha256, `lost or overwritten: ${path}`);
+    }
+    assert.deepEqual(this.missing(), [], 'marked missing');
+    assert.deepEqual(readdirSync(join(this.targetFolder, 'versions')), [], 'moved to versions/');
+  }
+
+  /** Remote paths of files and folders that the index has marked missing. */
+  missing(): string[] {
+    return this.#withDatabase((db) => {
+      const folders = db
+        .prepare('SELECT path FROM folder WHERE missing_since_run IS NOT NULL ORDER BY path')
+        .pluck()
+        .all() as string[];
+      return [...folders, ...indexedFiles(db).flatMap((file) => (file.isMissing ? [file.path] : []))];
+    });
+  }
+
+  indexed(): IndexedFile[] {
+    return this.#withDatabase(indexedFiles);
+  }
+
+  /** Notices of the last run, as `code path`. */
+  notices(): string[] {
+    return this.#withDatabase((db) => {
+      const rows = db
+        .prepare(
+          `SELECT code, path FROM run_event WHERE level = 'notice' AND run_id = (SELECT max(id) FROM run) ORDER BY id`,
+        )
+        .all() as { code: NoticeCode; path: string | null }[];
+      return rows.map(({ code, path }) => (path === null ? code : `${code} ${path}`));
+    });
+  }
+
+  /** Whether this task has any work left that the next run would go on with. */
+  hasWorkLeft(): boolean {
+    return this.#withDatabase((db) => db.prepare(`SELECT 1 FROM meta WHERE key = 'work'`).get() !== undefined);
+  }
+
+  /** How often each file was asked for since the last clearLog. */
+  retrievals(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { command, argument } of this.server.log) {
+      if (command === 'RETR') counts.set(argument, (counts.get(argument) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /**
+   * True after every run, whatever happened in it: the index claims only what lies on disk with that size and content,
+   * the database is sound, nothing came to lie outside, and no line of the log holds the password.
+   */
+  assertInvariants(): void {
+    assertIndexTrue(this.databasePath, this.targetFolder);
+    if (this.targetFolder === join(this.room, 'target')) {
+      for (const name of readdirSync(this.room)) assert.ok(['target', 'state'].includes(name), `outside: ${name}`);
+    }
+    if (existsSync(this.targetFolder)) {
+      for (const name of readdirSync(this.targetFolder)) {
+        assert.ok(['current', 'versions', '.site-backup', 'lost+found'].includes(name), `beside current/: ${name}`);
+      }
+    }
+    const { password } = this.#settings({}).source;
+    assert.ok(!this.logText.includes(password.reveal()), 'the password is in the log');
+  }
+
+  get databasePath(): string {
+    return taskDatabasePath(this.stateDir, TASK_NAME);
+  }
+
+  /** Settings as a task file holds them, for the command line. */
+  taskFileContent(): string {
+    const { source, retries } = this.#settings({});
+    const { host, port, user, password, folder, protocol } = source;
+    return JSON.stringify({
+      name: TASK_NAME,
+      source: { protocol, host, port, user, password: password.reveal(), folder },
+      target: { folder: this.targetFolder },
+      retries,
+    });
+  }
+
+  #assertReportIsConsistent(report: RunReport): void {
+    const { outcome, failureCount, failures, cause, folders } = report;
+    assert.equal(failures.length, Math.min(failureCount, 1000));
+    if (outcome === 'complete') {
+      assert.equal(failureCount, 0);
+      assert.equal(folders.incomplete, 0, 'complete with a folder that was not seen whole');
+      assert.equal(cause, undefined);
+    }
+    if (outcome === 'incomplete') assert.ok(failureCount > 0);
+    if (outcome === 'failed' || outcome === 'cancelled') assert.notEqual(cause, undefined);
+  }
+
+  #settings(overrides: RunOverrides): TaskSettings {
+    return {
+      name: overrides.taskName ?? TASK_NAME,
+      source: this.#source(overrides.source ?? {}),
+      target: { folder: overrides.targetFolder ?? this.targetFolder },
+      filters: {
+        include: [],
+        exclude: [],
+        sets: [],
+        minSizeBytes: undefined,
+        maxSizeBytes: undefined,
+        newerThanDays: undefined,
+        olderThanDays: undefined,
+      },
+      connections: overrides.connections ?? 'auto',
+      retries: { attempts: overrides.attempts ?? 4, firstDelaySeconds: 0.005 },
+      verification: { restat: overrides.restat ?? true },
+      deletion: { rule: 'keep' },
+    };
+  }
+
+  #source(given: Partial<FixtureOptions>): SourceSettings {
+    return sourceSettings({ port: this.server.address.port, ...given });
+  }
+
+  #withDatabase<T>(read: (db: Database.Database) => T): T {
+    const db = new Database(this.databasePath, { readonly: true });
+    try {
+      return read(db);
+    } finally {
+      db.close();
+    }
+  }
+}
+
+export interface Comparison {
+  /** Files that have gone from the server and are kept here, as local paths. */
+  readonly leftovers?: readonly string[];
+  /** Local paths that are not simply the decoded remote path, each with its leading slash. */
+  readonly places?: Readonly<Record<string, string>>;
+  readonly timePrecisionMs?: number;
+}
+
+/** Failures as `code path`, in a stable order. */
+export function describeFailures(report: RunReport): string[] {
+  return report.failures.map(({ code, path }) => `${code} ${path}`).sort();
+}
+
+export function assertFailed(report: RunReport, code: ErrorCode): void {
+  assert.equal(report.outcome, 'failed', JSON.stringify(report.failures));
+  assert.equal(report.cause?.code, code, report.cause?.detail);
+}
+
+/** The index claims only files that lie under `current/` with that size and content; and the database is sound. */
+export function assertIndexTrue(databasePath: string, targetFolder: string): void {
+  if (!existsSync(databasePath)) return;
+  const db = new Database(databasePath);
+  try {
+    assert.deepEqual(integrityFaults(db), []);
+    for (const file of indexedFiles(db)) {
+      const content = readFileSync(placeOf(join(targetFolder, 'current'), bytesOf(file.localPath)));
+      assert.equal(content.length, file.sizeBytes, `size of ${file.localPath}`);
+      assert.equal(createHash('sha256').update(content).digest('hex'), file.sha256, `content of ${file.localPath}`);
+    }
+  } finally {
+    db.close();
+  }
+}
+
+function indexedFiles(db: Database.Database): IndexedFile[] {
+  const rows = db
+    .prepare(
+      `SELECT CASE folder.path WHEN '/' THEN '' ELSE folder.path END || '/' || file.name AS path,
+         CASE folder.local_path WHEN '' THEN '' ELSE folder.local_path || '/' END
+           || coalesce(file.local_name, file.name) AS localPath,
+         file.size_bytes AS sizeBytes, lower(hex(file.sha256)) AS sha256, file.missing_since_run IS NOT NULL AS isMissing
+       FROM file JOIN folder ON folder.id = file.folder_id ORDER BY path`,
+    )
+    .all() as (Omit<IndexedFile, 'isMissing'> & { isMissing: number })[];
+  return rows.map((row) => ({ ...row, isMissing: row.isMissing === 1 }));
+}
+
+function serverState(tree: ScriptedTree): Map<string, FileState> {
+  const files = new Map<string, FileState>();
+  for (const file of tree.files()) {
+    const sha256 = createHash('sha256').update(file.read()).digest('hex');
+    files.set(file.path, { sizeBytes: file.sizeBytes, sha256, mtimeMs: file.mtimeMs });
+  }
+  return files;
+}
