@@ -32,6 +32,11 @@ const PACKAGE_OWNERS: Readonly<Record<string, string>> = {
   'better-sqlite3': 'state',
   ajv: 'settings',
   picomatch: 'settings',
+  'node-schedule': 'tasks',
+  express: 'web',
+  ejs: 'web',
+  helmet: 'web',
+  cookie: 'web',
 };
 
 interface Import {

@@ -58,7 +58,7 @@ class FolderPlan {
     this.#record = record;
   }
 
-  /** undefined where no name could be found for the folder or one above it, which has been noted as a failure there. */
+  /** undefined where the folder or one above it could not be given a place, which has been noted as a failure there. */
   static of(context: RunContext, options: PlanOptions, folder: RunFolder): FolderPlan | undefined {
     const { index, tables } = context;
     const known = index.folder(folder.path);
@@ -124,7 +124,9 @@ class FolderPlan {
     }
     if (entry.type === 'excluded') return;
     if (record !== undefined) {
-      if (entry.type === 'folder') this.#retireFile(record, 'a folder has taken its place');
+      // From a listing that was not seen whole, not even that: one of its lines may be part of a name.
+      const isReplaced = entry.type === 'folder' && this.#folder.incomplete === undefined;
+      if (isReplaced) this.#retireFile(record, 'a folder has taken its place');
       else this.#planAbsent(record);
     }
     const path = joinRemotePath(this.#folder.path, entry.name);
@@ -140,7 +142,7 @@ class FolderPlan {
     const { index, clock } = this.#context;
     const decision = decide(entry, record, this.#options.rules);
     if (decision.action === 'download' || decision.action === 'recheck') {
-      this.#clearWayForFile(entry);
+      if (!this.#clearsWayForFile(entry)) return;
       const localName = record?.localName ?? this.#newName(entry.name);
       if (localName !== undefined)
         this.#addStep(decision.action, decision.reason, entry.name, localName, entry.sizeBytes);
@@ -153,15 +155,17 @@ class FolderPlan {
     }
   }
 
-  /** Where a whole folder was, a file comes: the folder goes to the versions first. */
-  #clearWayForFile(entry: EntryRow): void {
+  /** Where a whole folder was, a file comes: the folder goes to the versions first. False where it must stay. */
+  #clearsWayForFile(entry: EntryRow): boolean {
     const { index } = this.#context;
     const folder = index.folder(joinRemotePath(this.#folder.path, entry.name));
-    if (folder === undefined) return;
+    if (folder === undefined) return true;
+    if (this.#folder.incomplete !== undefined) return false;
     const reason = 'a file has taken its place';
     const localName = lastName(folder.localPath);
     this.#addStep('retire-folder', reason, entry.name, localName, 0, index.filesBelow(folder.path));
     this.#context.names.release(nameKey(localName, this.#options.limits));
+    return true;
   }
 
   #planAbsent(record: FileRecord): void {
@@ -187,10 +191,17 @@ class FolderPlan {
   }
 
   placeSubfolder(path: string, unique: string | undefined): void {
+    // A file that lies there gives way only to what was seen whole.
+    const isBlocked = this.#folder.incomplete !== undefined && this.#hasFile(lastName(path));
+    if (isBlocked) return;
     const localName = this.#newName(lastName(path));
     if (localName === undefined) return;
     const localPath = joinLocal(this.#record.localPath as LocalPath, localName);
     this.#context.index.addFolder({ parentId: this.#record.id, path, localPath, unique });
+  }
+
+  #hasFile(name: string): boolean {
+    return this.#context.index.file(this.#record.id, name) !== undefined;
   }
 
   #noteVanishedSubfolders(): void {

@@ -59,6 +59,22 @@ export function finishReport(input: ReportInput): RunReport {
   return report;
 }
 
+/** The report of a run that could not even begin. */
+export function failedReport(cause: BackupError, isDryRun: boolean): RunReport {
+  const none = { listed: 0, unchanged: 0, new: 0, changed: 0, vanished: 0, downloaded: 0, failed: 0, retired: 0 };
+  return {
+    outcome: outcomeOf(cause, 0),
+    isDryRun,
+    counts: none,
+    bytes: 0,
+    durationMs: 0,
+    folders: { complete: 0, incomplete: 0 },
+    cause: { path: '/', code: cause.code, detail: cause.detail, facts: cause.facts },
+    failures: [],
+    failureCount: 0,
+  };
+}
+
 function outcomeOf(cause: BackupError | undefined, failureCount: number): RunOutcome {
   if (cause === undefined) return failureCount === 0 ? 'complete' : 'incomplete';
   if (cause.code === 'cancelled') return 'cancelled';

@@ -25,6 +25,7 @@ import type { RunContext } from './run-context.ts';
 import type { RunReport } from './run-report.ts';
 import { scan } from './scan.ts';
 import { SessionPool } from './session-pool.ts';
+import type { ConnectionPermits } from './session-pool.ts';
 import { transferSteps } from './transfer-steps.ts';
 
 /** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
@@ -48,6 +49,10 @@ export interface RunOptions {
   /** Ends the run as soon as nothing is left half done; the next one goes on. */
   readonly signal: AbortSignal;
   readonly onProgress: ((snapshot: ProgressSnapshot) => void) | undefined;
+  /** Hears the run's number in the task's database. */
+  readonly onStarted?: ((runId: number) => void) | undefined;
+  /** Shares the host's connections with other runs. */
+  readonly permits?: ConnectionPermits | undefined;
 }
 
 /**
@@ -63,6 +68,7 @@ export async function executeRun(options: RunOptions): Promise<RunReport> {
   const left = leftWork(options, tables);
   runLog.markInterrupted(clock.nowMs());
   const runId = runLog.start(clock.nowMs(), left?.runId);
+  options.onStarted?.(runId);
   log.info('run-started', { run: runId, task: options.settings.name, source: options.source.label, isDryRun });
 
   const cause = await work(options, { runId, runLog, tables, progress, resumes: left?.runId });
@@ -99,6 +105,7 @@ async function work(options: RunOptions, started: Started): Promise<BackupError 
       progress.connections = open;
       progress.touch();
     },
+    permits: options.permits,
     retries: settings.retries,
     clock,
     signal,

@@ -5,7 +5,7 @@ import type { FolderListing, RemoteEntry, RemotePath, RemoteSession } from '../r
 import type { EntryRow, RunFolder, RunFolderState, Subfolder } from '../state/run-tables.ts';
 import { ListingFingerprint } from './fingerprint.ts';
 import type { RunContext } from './run-context.ts';
-import type { WorkQueue } from './session-pool.ts';
+import type { WorkQueue } from './pool-run.ts';
 
 /** Folders below folders: deeper ones are reported, not followed. */
 export const FOLDER_DEPTH_MAX = 100;
@@ -163,13 +163,18 @@ class FolderScanner {
   #addSubfolders(parent: RunFolder, names: readonly { name: RemoteEntry['name']; unique: string | undefined }[]): void {
     const { tables, progress } = this.#context;
     const subfolders: Subfolder[] = [];
+    const seenHere = new Set<string>();
     for (const { name, unique } of names) {
       const path = joinRemote(parent.path as RemotePath, name);
       if (parent.depth + 1 > FOLDER_DEPTH_MAX || path.length > REMOTE_PATH_BYTES_MAX) {
         tables.addUnfollowed(parent, path, 'folder-too-deep', `${parent.depth + 1} levels, ${path.length} bytes`);
         continue;
       }
-      subfolders.push({ path, unique, state: this.#isKnownElsewhere(path, unique) ? 'deferred' : 'waiting' });
+      const isTwin = unique !== undefined && seenHere.has(unique);
+      const isDeferred = isTwin || this.#isKnownElsewhere(path, unique);
+      // Only a path that goes first can stand for the others.
+      if (unique !== undefined && !isDeferred) seenHere.add(unique);
+      subfolders.push({ path, unique, state: isDeferred ? 'deferred' : 'waiting' });
     }
     tables.addSubfolders(parent, subfolders);
     progress.foldersWaiting += subfolders.length;

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { BackupError, isBackupError } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { isBackupError } from '../errors.ts';
 import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
+import { PoolRun, retryDelayMs, sleepOrCancel, throwIfCancelled } from './pool-run.ts';
+import type { PoolRunOptions, WorkQueue, Worker } from './pool-run.ts';
 
 /** `auto` begins with this many connections … */
 const AUTO_CONNECTIONS_FIRST = 2;
@@ -9,26 +9,17 @@ const AUTO_CONNECTIONS_FIRST = 2;
 export const AUTO_CONNECTIONS_MAX = 8;
 /** One connection more after this many items without trouble for each that is open. */
 const UNTROUBLED_ITEMS_PER_STEP = 10;
-/** No pause between two tries is longer. */
-const RETRY_DELAY_MAX_MS = 60_000;
 
-/** Items that appear while others are worked on, as folders do in a scan. */
-export interface WorkQueue<T> {
-  /** The next item, or undefined if there is none now. */
-  take(): T | undefined;
+/** A server may count a connection for this long after it was closed (seen with Pure-FTPd 1.0.50). */
+const CLOSED_COUNTS_MS = 2000;
+
+/** Leave to open one more connection to the host, where other runs may want some, too. */
+export interface ConnectionPermits {
+  /** A function that gives it back; undefined where none is free and `canWait` is false. */
+  acquire(canWait: boolean): Promise<(() => void) | undefined>;
 }
 
-export interface Worker<T> {
-  /**
-   * Does one item. A BackupError that is retried puts the item back; one of scope `run` that is not retried, and
-   * anything that is not a BackupError, ends the whole pool. `renew` gives another connection in place of `session`.
-   */
-  work(session: RemoteSession, item: T, attempt: number, renew: () => Promise<RemoteSession>): Promise<void>;
-  /** The item was tried as often as allowed, or must not be tried again. */
-  giveUp(item: T, error: BackupError): void;
-}
-
-export interface SessionPoolOptions {
+export interface SessionPoolOptions extends PoolRunOptions {
   readonly source: RemoteSource;
   readonly connections: 'auto' | number;
   /** What this host allowed before, if it ever refused. */
@@ -36,21 +27,7 @@ export interface SessionPoolOptions {
   /** The host refused a connection while this many were open. */
   readonly onRefused: (connections: number) => void;
   readonly onConnections: (open: number) => void;
-  readonly retries: { readonly attempts: number; readonly firstDelaySeconds: number };
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly log: Logger;
-}
-
-interface Job<T> {
-  readonly item: T;
-  readonly attempt: number;
-  readonly notBeforeMs: number;
-}
-
-/** Pause before try number `attempt` + 1: doubles from `firstDelaySeconds`, never above RETRY_DELAY_MAX_MS. */
-export function retryDelayMs(attempt: number, firstDelaySeconds: number): number {
-  return Math.min(RETRY_DELAY_MAX_MS, firstDelaySeconds * 1000 * 2 ** (attempt - 1));
+  readonly permits: ConnectionPermits | undefined;
 }
 
 /**
@@ -60,13 +37,15 @@ export function retryDelayMs(attempt: number, firstDelaySeconds: number): number
 export class SessionPool {
   readonly #options: SessionPoolOptions;
   readonly #idle: RemoteSession[] = [];
-  readonly #open = new Set<RemoteSession>();
+  /** Each open connection, with the way to give its permit back. */
+  readonly #open = new Map<RemoteSession, () => void>();
   readonly #onAbort: () => void;
   /** Workers now, and as many as there may be again once it goes well. */
   #limit: number;
   #goal: number;
   #openFailures = 0;
   #untroubled = 0;
+  #closedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
@@ -86,7 +65,8 @@ export class SessionPool {
     if (idle !== undefined) return idle;
     for (;;) {
       try {
-        return await this.#connect();
+        const session = await this.#connect(true);
+        if (session !== undefined) return session;
       } catch (error) {
         await this.#afterRefusal(error);
       }
@@ -121,7 +101,7 @@ export class SessionPool {
   /** Ends all connections at once. */
   close(): void {
     this.#options.signal.removeEventListener('abort', this.#onAbort);
-    for (const session of [...this.#open]) this.#discard(session);
+    for (const session of [...this.#open.keys()]) this.#discard(session);
   }
 
   /** A connection for one of several workers; undefined: do without this worker, the others go on. */
@@ -130,8 +110,17 @@ export class SessionPool {
     if (idle !== undefined) return idle;
     for (;;) {
       try {
-        return await this.#connect();
+        const session = await this.#connect(isOnly());
+        if (session !== undefined) return session;
+        if (!isOnly()) {
+          this.#shrink(this.#open.size, false);
+          return undefined;
+        }
       } catch (error) {
+        if (isBackupError(error, 'server-busy') && this.#isJustClosed()) {
+          await sleepOrCancel(this.#options.clock, CLOSED_COUNTS_MS, this.#options.signal);
+          continue;
+        }
         if (isBackupError(error) && error.isRetried && !isOnly()) {
           this.#shrink(this.#open.size, error.code === 'server-busy');
           return undefined;
@@ -141,16 +130,24 @@ export class SessionPool {
     }
   }
 
-  async #connect(): Promise<RemoteSession> {
-    const { signal, source, onConnections } = this.#options;
+  /** undefined: no permit is free, and `canWait` is false. */
+  async #connect(canWait: boolean): Promise<RemoteSession | undefined> {
+    const { signal, source, permits, onConnections } = this.#options;
     throwIfCancelled(signal);
-    const session = await source.open(signal);
-    if (signal.aborted) {
-      session.close();
+    const releasePermit = permits === undefined ? () => undefined : await permits.acquire(canWait);
+    if (releasePermit === undefined) return undefined;
+    let session: RemoteSession | undefined;
+    try {
       throwIfCancelled(signal);
+      session = await source.open(signal);
+      throwIfCancelled(signal);
+    } catch (error) {
+      session?.close();
+      releasePermit();
+      throw error;
     }
     this.#openFailures = 0;
-    this.#open.add(session);
+    this.#open.set(session, releasePermit);
     onConnections(this.#open.size);
     return session;
   }
@@ -167,9 +164,20 @@ export class SessionPool {
     await sleepOrCancel(clock, delayMs, signal);
   }
 
+  /** True once after a connection was closed: the server may still be counting it when the next one comes. */
+  #isJustClosed(): boolean {
+    const isJust = this.#options.clock.steadyMs() - this.#closedMs < CLOSED_COUNTS_MS;
+    this.#closedMs = Number.NEGATIVE_INFINITY;
+    return isJust;
+  }
+
   #discard(session: RemoteSession): void {
     session.close();
-    if (!this.#open.delete(session)) return;
+    this.#closedMs = this.#options.clock.steadyMs();
+    const releasePermit = this.#open.get(session);
+    if (releasePermit === undefined) return;
+    this.#open.delete(session);
+    releasePermit();
     const index = this.#idle.indexOf(session);
     if (index >= 0) this.#idle.splice(index, 1);
     this.#options.onConnections(this.#open.size);
@@ -191,191 +199,5 @@ export class SessionPool {
     this.#goal = this.#limit;
     this.#options.log.warn('connections-reduced', { connections: this.#limit });
     this.#options.onRefused(this.#limit);
-  }
-}
-
-interface PoolSeat {
-  readonly limit: () => number;
-  readonly acquire: (isOnly: () => boolean) => Promise<RemoteSession | undefined>;
-  readonly release: (session: RemoteSession) => void;
-  readonly discard: (session: RemoteSession) => void;
-  readonly onDone: () => void;
-  readonly onBusy: () => void;
-  readonly options: SessionPoolOptions;
-}
-
-/** One `run` of a pool: its workers, and the items that are to be tried again. */
-class PoolRun<T> {
-  readonly #queue: WorkQueue<T>;
-  readonly #worker: Worker<T>;
-  readonly #seat: PoolSeat;
-  readonly #retries: Job<T>[] = [];
-  readonly #workers = new Set<Promise<void>>();
-  #inFlight = 0;
-  #isDrained = false;
-  #failure: { readonly error: unknown } | undefined;
-  #wake: () => void = () => undefined;
-  #changed: Promise<void>;
-
-  constructor(queue: WorkQueue<T>, worker: Worker<T>, seat: PoolSeat) {
-    this.#queue = queue;
-    this.#worker = worker;
-    this.#seat = seat;
-    this.#changed = this.#nextChange();
-  }
-
-  async finish(): Promise<void> {
-    // Workers may all have left, each refused while it was not the only one: then there is work for a last one.
-    while (!this.#isDrained && this.#failure === undefined) {
-      this.#hire();
-      await Promise.race(this.#workers);
-    }
-    await Promise.all(this.#workers);
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  /** Takes on workers up to the limit. A worker without anything to do waits; it costs a connection only with an item. */
-  #hire(): void {
-    while (this.#workers.size < this.#seat.limit() && this.#failure === undefined && !this.#isDrained) {
-      const worker = this.#work()
-        .catch((error: unknown) => {
-          this.#failure ??= { error };
-        })
-        .finally(() => {
-          this.#workers.delete(worker);
-          this.#announce();
-        });
-      this.#workers.add(worker);
-    }
-  }
-
-  async #work(): Promise<void> {
-    let session: RemoteSession | undefined;
-    try {
-      while (this.#failure === undefined && this.#workers.size <= this.#seat.limit()) {
-        throwIfCancelled(this.#seat.options.signal);
-        const job = this.#take();
-        if (job === undefined) {
-          if (this.#inFlight === 0 && this.#retries.length === 0) {
-            this.#isDrained = true;
-            return;
-          }
-          await this.#waitForChange();
-          continue;
-        }
-        this.#inFlight++;
-        try {
-          session ??= await this.#seat.acquire(() => this.#workers.size === 1);
-          if (session === undefined) {
-            this.#retries.push({ ...job, notBeforeMs: 0 });
-            return;
-          }
-          session = await this.#do(job, session);
-        } finally {
-          this.#inFlight--;
-          this.#announce();
-        }
-        this.#hire();
-      }
-    } finally {
-      if (session !== undefined) {
-        if (this.#failure === undefined) this.#seat.release(session);
-        else this.#seat.discard(session);
-      }
-    }
-  }
-
-  /** Works on one item; gives the connection for the next, or undefined when it is gone. */
-  async #do(job: Job<T>, first: RemoteSession): Promise<RemoteSession | undefined> {
-    const { options } = this.#seat;
-    let session = first;
-    let isGone = false;
-    const renew = async (): Promise<RemoteSession> => {
-      this.#seat.discard(session);
-      isGone = true;
-      session = await this.#connectAgain();
-      isGone = false;
-      return session;
-    };
-    try {
-      await this.#worker.work(session, job.item, job.attempt, renew);
-      this.#seat.onDone();
-      return session;
-    } catch (error) {
-      throwIfCancelled(options.signal);
-      if (!isBackupError(error) || error.scope === 'app' || (error.scope === 'run' && !error.isRetried)) {
-        this.#seat.discard(session);
-        throw error;
-      }
-      if (error.scope === 'session' || error.scope === 'run') {
-        this.#seat.discard(session);
-        isGone = true;
-      }
-      if (error.code === 'server-busy') this.#seat.onBusy();
-      if (error.isRetried && job.attempt < options.retries.attempts) {
-        const delayMs = retryDelayMs(job.attempt, options.retries.firstDelaySeconds);
-        options.log.info('retry', { code: error.code, detail: error.detail, attempt: job.attempt, inMs: delayMs });
-        this.#retries.push({
-          item: job.item,
-          attempt: job.attempt + 1,
-          notBeforeMs: options.clock.steadyMs() + delayMs,
-        });
-      } else {
-        this.#worker.giveUp(job.item, error);
-      }
-      return isGone ? undefined : session;
-    }
-  }
-
-  async #connectAgain(): Promise<RemoteSession> {
-    const session = await this.#seat.acquire(() => this.#workers.size === 1);
-    if (session === undefined) throw new BackupError('server-busy', { detail: 'no other connection allowed' });
-    return session;
-  }
-
-  #take(): Job<T> | undefined {
-    const now = this.#seat.options.clock.steadyMs();
-    const due = this.#retries.findIndex((job) => job.notBeforeMs <= now);
-    if (due >= 0) return this.#retries.splice(due, 1)[0];
-    const item = this.#queue.take();
-    return item === undefined ? undefined : { item, attempt: 1, notBeforeMs: 0 };
-  }
-
-  async #waitForChange(): Promise<void> {
-    const { clock, signal } = this.#seat.options;
-    const changed = this.#changed;
-    const dueMs = Math.min(...this.#retries.map((job) => job.notBeforeMs));
-    if (!Number.isFinite(dueMs)) {
-      await changed;
-      return;
-    }
-    const stop = new AbortController();
-    const timer = clock.sleep(Math.max(0, dueMs - clock.steadyMs()), AbortSignal.any([stop.signal, signal]));
-    await Promise.race([changed, timer.catch(() => undefined)]);
-    stop.abort();
-  }
-
-  #announce(): void {
-    const wake = this.#wake;
-    this.#changed = this.#nextChange();
-    wake();
-  }
-
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-}
-
-function throwIfCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new BackupError('cancelled');
-}
-
-async function sleepOrCancel(clock: Clock, durationMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await clock.sleep(durationMs, signal);
-  } catch {
-    throw new BackupError('cancelled');
   }
 }

@@ -7,7 +7,7 @@ import type { RemoteSession } from '../remote/remote.ts';
 import type { Step } from '../state/run-tables.ts';
 import { Recorder } from './recorder.ts';
 import type { RunContext } from './run-context.ts';
-import type { WorkQueue } from './session-pool.ts';
+import type { WorkQueue } from './pool-run.ts';
 import { FileTransfer } from './transfer.ts';
 
 /** Rows read from a table at a time. */

@@ -10,6 +10,12 @@ export interface SecretLookup {
   file(path: string): { text: string } | { key: string; facts: Readonly<Record<string, string | number>> };
 }
 
+/** For tasks whose password is stored with them and may come from nowhere else. */
+export const NO_SECRETS: SecretLookup = {
+  environment: () => undefined,
+  file: (path) => ({ key: 'fault.password-file-unreadable', facts: { file: path, reason: 'EACCES' } }),
+};
+
 /** The real environment and files; a relative file is looked for in `baseFolder`, where the task file lies. */
 export function systemSecrets(
   environment: Readonly<Record<string, string | undefined>>,

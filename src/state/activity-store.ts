@@ -23,13 +23,7 @@ export class ActivityStore {
   add(activity: Omit<Activity, 'id'>): void {
     this.#statements
       .sql('INSERT INTO activity (at_ms, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)')
-      .run(
-        activity.atMs,
-        activity.actor ?? null,
-        activity.action,
-        activity.subject ?? null,
-        activity.detail ?? null,
-      );
+      .run(activity.atMs, activity.actor ?? null, activity.action, activity.subject ?? null, activity.detail ?? null);
   }
 
   /** Newest first. */

@@ -3,14 +3,7 @@ import { Statements } from './statements.ts';
 
 /** `queued`, `running`: open. `interrupted`: the service or the NAS went down; the next run goes on. */
 export type StoredOutcome =
-  | 'queued'
-  | 'running'
-  | 'interrupted'
-  | 'complete'
-  | 'incomplete'
-  | 'failed'
-  | 'held'
-  | 'cancelled';
+  'queued' | 'running' | 'interrupted' | 'complete' | 'incomplete' | 'failed' | 'held' | 'cancelled';
 
 /** Why a run was started. */
 export type RunCause = 'schedule' | 'catch-up' | 'user' | 'simulation';
@@ -62,7 +55,10 @@ export class RunStore {
     this.#statements = new Statements(db);
   }
 
-  queue(run: { taskId: number; taskName: string; cause: RunCause; startedBy: string | undefined }, nowMs: number): number {
+  queue(
+    run: { taskId: number; taskName: string; cause: RunCause; startedBy: string | undefined },
+    nowMs: number,
+  ): number {
     const result = this.#statements
       .sql(
         `INSERT INTO run (task_id, task_name, cause, started_by, queued_ms, outcome) VALUES (?, ?, ?, ?, ?, 'queued')`,

@@ -284,7 +284,9 @@ export class RunTables {
 
   /** Forgets a plan that was not finished. */
   clearPlan(): void {
-    this.#db.exec(`DELETE FROM run_step WHERE reason <> 'unusable'; UPDATE run_folder SET unchanged_count = 0`);
+    this.#db.exec(
+      `DELETE FROM run_step WHERE reason <> 'unusable'; UPDATE run_folder SET unchanged_count = 0 WHERE unchanged_count <> 0`,
+    );
   }
 
   addStep(step: NewStep): void {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { parseTaskSettings } from '../settings/parse-task.ts';
-import type { SecretLookup } from '../settings/password-source.ts';
+import { NO_SECRETS } from '../settings/password-source.ts';
 import type { Schedule } from '../settings/schedule.ts';
 import { Secret } from '../settings/secret.ts';
 import type { SettingsFault } from '../settings/settings-fault.ts';
@@ -38,12 +38,6 @@ interface TaskRow {
   created_ms: number;
   updated_ms: number;
 }
-
-/** Stored tasks have their password in the database and nowhere else. */
-const NO_SECRETS: SecretLookup = {
-  environment: () => undefined,
-  file: (path) => ({ key: 'fault.password-file-unreadable', facts: { file: path } }),
-};
 
 /** The tasks. Passwords lie sealed in it. */
 export class TaskStore {

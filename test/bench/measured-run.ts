@@ -36,6 +36,9 @@ export interface MeasuredRun {
 
 const SAMPLE_EVERY_MS = 100;
 
+// basic-ftp makes an Error for each command; tsx would look up its lines in the source maps each time.
+process.setSourceMapsEnabled(false);
+
 process.once('message', (order: MeasuredRunOrder) => {
   measure(order).then(
     (measured) => process.send?.(measured, () => process.exit(0)),

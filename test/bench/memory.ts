@@ -4,6 +4,7 @@
  *
  *   npm run bench:memory                       200,000 files in 5,000 folders
  *   npm run bench:memory -- --files 20000      a quick try
+ *   … --folder DIR                             work in DIR: a disk waits for each file, /dev/shm does not
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,7 @@ import type { MeasuredRun } from './measured-run.ts';
 /** The second half of a run may hold this many times the memory of the first: the rest is the collector's habit. */
 const GROWTH_MAX = 1.25;
 /** Rows that a run without a change may write for each folder, and besides. */
-const ROWS_PER_FOLDER_MAX = 6;
+const ROWS_PER_FOLDER_MAX = 4;
 const ROWS_BESIDES_MAX = 50;
 const MIB = 1024 * 1024;
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     files: { type: 'string', default: '200000' },
     folders: { type: 'string' },
     connections: { type: 'string', default: 'auto' },
+    folder: { type: 'string', default: tmpdir() },
     profile: { type: 'boolean', default: false },
   },
 });
@@ -33,7 +35,7 @@ const folders = Number(values.folders ?? Math.ceil(files / 40));
 const connections = values.connections === 'auto' ? 'auto' : Number(values.connections);
 
 const failures: string[] = [];
-const workFolder = mkdtempSync(join(tmpdir(), 'site-backup-bench-'));
+const workFolder = mkdtempSync(join(values.folder, 'site-backup-bench-'));
 const server = startChild('many-files-server.ts', [String(files), String(folders)], ['--max-old-space-size=4096']);
 try {
   const { host, port, user, password } = await ask<ManyFilesReady>(server);

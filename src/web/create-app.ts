@@ -1,0 +1,121 @@
+import { hostname } from 'node:os';
+import express from 'express';
+import type { RequestHandler } from 'express';
+import { LANGUAGES, createText } from '../text.ts';
+import { isOwnForm } from './access/csrf.ts';
+import { PasswordLogin } from './access/password-login.ts';
+import { securityHeaders } from './access/security-headers.ts';
+import type { SetupCode } from './access/setup-code.ts';
+import type { SignIn } from './access/sign-in.ts';
+import { answerError, answerForeignForm, answerNotFound, answerSessionEnded } from './error-pages.ts';
+import { FlashBox } from './flash.ts';
+import { isBackgroundRequest, pageContexts } from './make-page-context.ts';
+import { pageOf } from './page-context.ts';
+import { redirect } from './redirect.ts';
+import { OPEN_PATHS, addOpenRoutes, addRoutes } from './routes.ts';
+import type { Services } from './services.ts';
+import { readUiFiles } from './ui-files.ts';
+
+export interface AppOptions {
+  /** `/`, or `/sitebackup/` behind another web server: a slash at both ends. */
+  readonly basePath: string;
+  /** Addresses or networks (`loopback`, `10.0.0.0/8`) whose X-Forwarded-* is believed; nobody else's is. */
+  readonly trustedProxies: readonly string[];
+  /** Lets the first person in; without it nobody can set up. */
+  readonly setupCode?: SetupCode | undefined;
+  /** The pages may stand in a window of the DSM desktop. */
+  readonly isEmbeddable?: boolean;
+  /** The folder `ui`, where it does not lie beside the sources. */
+  readonly uiDir?: string;
+  /** Views are read again for each page: for people who change them. */
+  readonly isViewReloaded?: boolean;
+}
+
+/** The largest form: a task with 1,000 patterns. */
+export const FORM_BYTES_MAX = 512 * 1024;
+/** Before the sign-in there are only small ones. */
+export const OPEN_FORM_BYTES_MAX = 16 * 1024;
+const FORM_FIELDS_MAX = 5000;
+
+const YEAR_MS = 365 * 24 * 60 * 60_000;
+
+/** The whole web side. Throws where the `ui` folder is not there or an option makes no sense. */
+export function createApp(services: Services, options: AppOptions): express.Express {
+  if (!/^\/([^/?#\s]+\/)*$/.test(options.basePath)) throw new Error(`not a base path: ${options.basePath}`);
+  const access = new PasswordLogin(services, options.setupCode);
+  const ui = readUiFiles(options.uiDir);
+
+  const site = express.Router();
+  site.use('/static', staticFiles(ui.publicDir, ui.version));
+  site.use(
+    noStore,
+    pageContexts(services, access, {
+      basePath: options.basePath,
+      isEmbeddable: options.isEmbeddable === true,
+      isViewReloaded: options.isViewReloaded === true,
+      machine: hostname(),
+      flashes: new FlashBox(),
+      texts: new Map(LANGUAGES.map((language) => [language, createText(language)])),
+      ui,
+    }),
+  );
+  site.post([...OPEN_PATHS], forms(OPEN_FORM_BYTES_MAX), refuseForeignForms);
+  addOpenRoutes(site, services, access);
+  site.use(onlySignedIn(access), forms(FORM_BYTES_MAX), refuseForeignForms);
+  addRoutes(site, services, access);
+  site.use(answerNotFound, answerError(services));
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', options.trustedProxies.length === 0 ? false : [...options.trustedProxies]);
+  app.use(securityHeaders(options.isEmbeddable === true));
+  app.use(options.basePath, site);
+  app.use((req, res) => {
+    // Whoever opens the port without the path; there is nothing else here.
+    if (req.path === '/') res.redirect(302, options.basePath);
+    else res.status(404).end();
+  });
+  return app;
+}
+
+/** Files of ui/public. Their URL holds the version of all of them, so each may be kept for good. */
+function staticFiles(publicDir: string, version: string): RequestHandler {
+  const files = (maxAge: number): RequestHandler =>
+    express.static(publicDir, { index: false, redirect: false, maxAge, immutable: maxAge > 0 });
+  const router = express.Router();
+  router.use(`/${version}`, files(YEAR_MS));
+  // A page from before an upgrade that is still open gets what there is now.
+  router.use('/:version', files(0), (_req, res) => {
+    res.status(404).end();
+  });
+  return router;
+}
+
+/** Pages hold what only the signed-in may see; no copy of one stays in a browser after the sign-out. */
+const noStore: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'no-store');
+  next();
+};
+
+function forms(bytesMax: number): RequestHandler {
+  return express.urlencoded({ extended: false, limit: bytesMax, parameterLimit: FORM_FIELDS_MAX });
+}
+
+const refuseForeignForms: RequestHandler = (req, res, next) => {
+  if (isOwnForm(req, pageOf(res).csrfToken)) next();
+  else answerForeignForm(req, res, next);
+};
+
+/** Lets nobody else pass: to the sign-in, and from there back to what was asked for. */
+function onlySignedIn(signIn: SignIn): RequestHandler {
+  return (req, res, next) => {
+    const entry = signIn.entryPath();
+    if (pageOf(res).account !== undefined) next();
+    else if (isBackgroundRequest(req)) res.status(401).json({ error: 'not-signed-in' });
+    else if (entry === '/setup') redirect(res, entry);
+    else if (req.method !== 'GET') answerSessionEnded(req, res, next);
+    else redirect(res, req.path === '/' ? entry : `${entry}?next=${encodeURIComponent(pageOf(res).path)}`);
+  };
+}

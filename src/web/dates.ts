@@ -1,0 +1,63 @@
+import type { Text } from '../text.ts';
+
+/** Dates in one language and one time zone, as plain words. */
+export interface Dates {
+  /** IANA name of the zone. */
+  readonly timeZone: string;
+  /** `Today 02:14`, `Yesterday 22:04`, `18 Nov, 22:04`, with the year where it is another one than now. */
+  when(atMs: number): string;
+  /** `02:14`. */
+  clock(atMs: number): string;
+  /** `Today`, `Tomorrow`, `18 Nov`. */
+  day(atMs: number): string;
+  /** Weekday, day, month, year, seconds and zone. */
+  full(atMs: number): string;
+  /** The same as `when` in a `<time>` element with the full form as its title: HTML. */
+  html(atMs: number): string;
+}
+
+/** `system` is the zone of the machine; so is a zone that it does not know. */
+export function resolveTimeZone(setting: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', setting === 'system' ? {} : { timeZone: setting }).resolvedOptions().timeZone;
+  } catch {
+    return new Intl.DateTimeFormat('en').resolvedOptions().timeZone;
+  }
+}
+
+export function createDates(text: Text, timeZone: string, nowMs: () => number): Dates {
+  const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat(text.language === 'fr' ? 'fr-FR' : 'en-GB', { timeZone, ...options });
+  const clockFormat = format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const dayFormat = format({ day: 'numeric', month: 'short' });
+  const dayOfYearFormat = format({ day: 'numeric', month: 'short', year: 'numeric' });
+  const yearFormat = format({ year: 'numeric' });
+  const fullFormat = format({ dateStyle: 'full', timeStyle: 'long' });
+  // Swedish dates are written YYYY-MM-DD: days in this zone can be counted.
+  const isoFormat = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' });
+  const dayNumber = (atMs: number): number => Date.parse(isoFormat.format(atMs)) / 86_400_000;
+
+  const relativeDay = (atMs: number): string | undefined => {
+    const distance = dayNumber(atMs) - dayNumber(nowMs());
+    if (distance === 0) return text.t('date.today');
+    if (distance === -1) return text.t('date.yesterday');
+    return distance === 1 ? text.t('date.tomorrow') : undefined;
+  };
+  const plainDay = (atMs: number): string =>
+    (yearFormat.format(atMs) === yearFormat.format(nowMs()) ? dayFormat : dayOfYearFormat).format(atMs);
+  const clock = (atMs: number): string => clockFormat.format(atMs);
+  const when = (atMs: number): string => {
+    const relative = relativeDay(atMs);
+    return relative === undefined ? `${plainDay(atMs)}, ${clock(atMs)}` : `${relative} ${clock(atMs)}`;
+  };
+  const full = (atMs: number): string => fullFormat.format(atMs);
+  return {
+    timeZone,
+    when,
+    clock,
+    day: (atMs) => relativeDay(atMs) ?? plainDay(atMs),
+    full,
+    // Intl writes no markup: none of these words needs escaping.
+    html: (atMs) => `<time datetime="${new Date(atMs).toISOString()}" title="${full(atMs)}">${when(atMs)}</time>`,
+  };
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import { isBackupError } from '../errors.ts';
+import { PasswordQueueFull } from './access/password-hash.ts';
+import { isBackgroundRequest } from './make-page-context.ts';
+import type { PageContext } from './page-context.ts';
+import { ownPath } from './redirect.ts';
+import { render } from './render.ts';
+import type { Services } from './services.ts';
+
+interface ErrorView {
+  readonly heading: string;
+  readonly paragraphs: readonly string[];
+  readonly link: { readonly path: string; readonly words: string };
+}
+
+/** Nothing has this address. Pages call it themselves for a task or run that is gone. */
+export const answerNotFound: RequestHandler = async (req, res) => {
+  await answer(req, res, 404, 'not-found');
+};
+
+/** `key`: what is gone, as in the texts `page.gone.<key>`; with links to where it may be found. */
+export async function answerGone(req: Request, res: Response, key: 'task' | 'run'): Promise<void> {
+  await answer(req, res, 404, `gone.${key}`);
+}
+
+/** A form without the token of this session. */
+export const answerForeignForm: RequestHandler = async (req, res) => {
+  await answer(req, res, 403, 'foreign-form');
+};
+
+/** A form of somebody whose session has ended. The way leads over the sign-in back to the form's page. */
+export const answerSessionEnded: RequestHandler = async (req, res) => {
+  const page = contextOf(res);
+  const back = page === undefined ? '/' : pathOfForm(req, page);
+  await answer(req, res, 403, 'session-ended', { path: `/login?next=${encodeURIComponent(back)}`, key: 'lg.title' });
+};
+
+/** What no handler has caught: expected errors by their texts, others by a short id that also stands in the log. */
+export function answerError(services: Services): ErrorRequestHandler {
+  return async (error: unknown, req: Request, res: Response, _next: unknown) => {
+    if (res.headersSent) {
+      res.destroy();
+      return;
+    }
+    const status = clientFault(error);
+    if (error instanceof PasswordQueueFull) await answer(req, res, 503, 'busy');
+    else if (status === 413) await answer(req, res, 413, 'too-large');
+    else if (status === 404) await answer(req, res, 404, 'not-found');
+    else if (status !== undefined) await answer(req, res, 400, 'bad-request');
+    else await answerFailure(services, error, req, res);
+  };
+}
+
+async function answerFailure(services: Services, error: unknown, req: Request, res: Response): Promise<void> {
+  const id = randomBytes(4).toString('hex');
+  services.log.error('page-failed', { id, method: req.method, path: req.path, error });
+  const page = contextOf(res);
+  if (page === undefined || isBackgroundRequest(req)) {
+    answerPlainly(req, res, 500, id);
+    return;
+  }
+  const words = isBackupError(error) ? page.text.error(error.code, error.facts) : undefined;
+  const view: ErrorView = {
+    heading: page.t('page.failed.h'),
+    paragraphs: [
+      ...(words === undefined ? [page.t('page.failed.p')] : [words.cause, words.action]),
+      page.t('page.failed.id', { id }),
+    ],
+    link: { path: '/', words: page.t('page.home') },
+  };
+  try {
+    await render(res, 'error', view, { status: 500, title: view.heading, menu: undefined });
+  } catch (second) {
+    services.log.error('error-page-failed', { id, error: second });
+    if (!res.headersSent) answerPlainly(req, res, 500, id);
+  }
+}
+
+async function answer(
+  req: Request,
+  res: Response,
+  status: number,
+  key: string,
+  link: { path: string; key: string } = { path: '/', key: 'page.home' },
+): Promise<void> {
+  const page = contextOf(res);
+  if (page === undefined || isBackgroundRequest(req)) {
+    answerPlainly(req, res, status, key);
+    return;
+  }
+  const view: ErrorView = {
+    heading: page.t(`page.${key}.h`),
+    paragraphs: [page.t(`page.${key}.p`)],
+    link: { path: link.path, words: page.t(link.key) },
+  };
+  await render(res, 'error', view, { status, title: view.heading, menu: undefined });
+}
+
+/** For scripts, and where not even the language is known. */
+function answerPlainly(req: Request, res: Response, status: number, word: string): void {
+  if (isBackgroundRequest(req)) res.status(status).json({ error: word });
+  else res.status(status).type('text').send(word);
+}
+
+/** The status that express and its parsers give to a request that cannot be read. */
+function clientFault(error: unknown): number | undefined {
+  const status = error instanceof Error ? (error as { status?: unknown }).status : undefined;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
+}
+
+function pathOfForm(req: Request, page: PageContext): string {
+  const referrer = req.get('Referer');
+  if (referrer === undefined || !URL.canParse(referrer)) return '/';
+  const { pathname, search } = new URL(referrer);
+  return pathname.startsWith(page.basePath) ? ownPath(`/${pathname.slice(page.basePath.length)}${search}`) : '/';
+}
+
+function contextOf(res: Response): PageContext | undefined {
+  return (res.locals as { page?: PageContext }).page;
+}

@@ -1,0 +1,96 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { AppSettings } from '../settings/app-settings.ts';
+import { LANGUAGES } from '../text.ts';
+import type { Language, Text } from '../text.ts';
+import { COOKIES, readCookie, setCookie } from './access/cookies.ts';
+import { isToken, newToken } from './access/csrf.ts';
+import type { SignIn } from './access/sign-in.ts';
+import { createDates, resolveTimeZone } from './dates.ts';
+import type { Dates } from './dates.ts';
+import type { FlashBox } from './flash.ts';
+import type { PageContext, Theme } from './page-context.ts';
+import type { Services } from './services.ts';
+import type { UiFiles } from './ui-files.ts';
+
+/** What is the same for all requests. */
+export interface PageSurroundings {
+  readonly basePath: string;
+  readonly isEmbeddable: boolean;
+  readonly isViewReloaded: boolean;
+  readonly machine: string;
+  readonly texts: ReadonlyMap<Language, Text>;
+  readonly flashes: FlashBox;
+  readonly ui: UiFiles;
+}
+
+export const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
+
+/** What a page asks by itself, again and again. */
+export function isBackgroundRequest(req: Request): boolean {
+  return req.path === '/events' || req.path.endsWith('.json');
+}
+
+/** Lays the PageContext of each request into `res.locals.page`. */
+export function pageContexts(services: Services, signIn: SignIn, around: PageSurroundings): RequestHandler {
+  const datesOf = rememberDates(services);
+  return async (req, res, next) => {
+    const settings = services.settings.read();
+    const signedIn = await signIn.identify(req, !isBackgroundRequest(req));
+    const language = languageOf(req, settings);
+    const text = around.texts.get(language);
+    if (text === undefined) throw new Error(`no texts for ${language}`);
+    const dates = datesOf(text, settings.timeZone);
+    const formToken = readCookie(req, COOKIES.form);
+    const page: PageContext = {
+      language,
+      text,
+      t: text.t,
+      dates,
+      theme: oneOf(THEMES, readCookie(req, COOKIES.theme)) ?? settings.theme,
+      timeZone: dates.timeZone,
+      basePath: around.basePath,
+      path: req.url,
+      url: (path) => around.basePath + path.replace(/^\//, ''),
+      csrfToken: signedIn?.csrfToken ?? (isToken(formToken) ? formToken : newToken()),
+      account: signedIn?.account,
+      sessionHash: signedIn?.sessionHash,
+      isStillSignedIn: () => signedIn !== undefined && signIn.isValid(signedIn),
+      isEmbedded: around.isEmbeddable && req.get('Sec-Fetch-Dest') === 'iframe',
+      machine: around.machine,
+      version: services.version,
+      hasShortcuts: settings.hasShortcuts,
+      flashes: around.flashes,
+      ui: around.ui,
+      isViewReloaded: around.isViewReloaded,
+    };
+    res.locals['page'] = page;
+    if (signedIn === undefined && page.csrfToken !== formToken) setFormCookie(req, res, page.csrfToken);
+    next();
+  };
+}
+
+function setFormCookie(req: Request, res: Response, token: string): void {
+  // A browser that is not signed in has few pages; only those have forms.
+  if (!isBackgroundRequest(req)) setCookie(req, res, COOKIES.form, token);
+}
+
+function languageOf(req: Request, settings: AppSettings): Language {
+  const chosen = oneOf(LANGUAGES, readCookie(req, COOKIES.language)) ?? oneOf(LANGUAGES, settings.language);
+  return chosen ?? oneOf(LANGUAGES, String(req.acceptsLanguages(...LANGUAGES))) ?? 'en';
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: string | undefined): T | undefined {
+  return allowed.find((item) => item === value);
+}
+
+/** Formats of dates are dear to make; there is one set for each language and the zone that is set. */
+function rememberDates(services: Services): (text: Text, zoneSetting: string) => Dates {
+  const made = new Map<Language, { zoneSetting: string; dates: Dates }>();
+  return (text, zoneSetting) => {
+    const known = made.get(text.language);
+    if (known?.zoneSetting === zoneSetting) return known.dates;
+    const dates = createDates(text, resolveTimeZone(zoneSetting), () => services.clock.nowMs());
+    made.set(text.language, { zoneSetting, dates });
+    return dates;
+  };
+}

@@ -1,0 +1,47 @@
+import type { Response } from 'express';
+import type { Language, Text } from '../text.ts';
+import type { Dates } from './dates.ts';
+import type { FlashBox } from './flash.ts';
+import type { UiFiles } from './ui-files.ts';
+
+export type Theme = 'auto' | 'light' | 'dark';
+
+/** What every page knows about the request that asks for it. */
+export interface PageContext {
+  readonly language: Language;
+  readonly text: Text;
+  readonly t: Text['t'];
+  readonly dates: Dates;
+  readonly theme: Theme;
+  /** IANA name. */
+  readonly timeZone: string;
+  /** `/`, or `/sitebackup/` behind the web server of DSM: always with a slash at both ends. */
+  readonly basePath: string;
+  /** Path and query of this page below the base path, beginning with a slash. */
+  readonly path: string;
+  /** `url('/tasks')` is `/sitebackup/tasks`. */
+  url(path: string): string;
+  /** Stands in every form as `_csrf`. */
+  readonly csrfToken: string;
+  /** Who is signed in; undefined on the pages before that. */
+  readonly account: string | undefined;
+  /** SHA-256 of this session's token, where there is one: the row in the list of sessions that is this browser. */
+  readonly sessionHash: Buffer | undefined;
+  /** Asks again, without counting as use: a stream must end with its session. */
+  isStillSignedIn(): boolean;
+  /** True in a window of the DSM desktop, which has its own title bar. */
+  readonly isEmbedded: boolean;
+  /** The name of the NAS. */
+  readonly machine: string;
+  readonly version: string;
+  readonly hasShortcuts: boolean;
+  readonly flashes: FlashBox;
+  readonly ui: UiFiles;
+  /** Views are read from disk for each page: for people who change them. */
+  readonly isViewReloaded: boolean;
+}
+
+/** The context that create-app.ts laid there before any handler ran. */
+export function pageOf(res: Response): PageContext {
+  return (res.locals as { page: PageContext }).page;
+}
