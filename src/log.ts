@@ -42,7 +42,8 @@ export function createLog(options: LogOptions): Logger & { close(): void } {
     const own = { t: new Date(nowMs()).toISOString(), level, event };
     try {
       // Own keys are written last too: a field of the same name must not forge them.
-      sink.write(`${JSON.stringify({ ...own, ...(clean({ ...inherited, ...fields }) as object), ...own })}\n`);
+      const line = JSON.stringify({ ...own, ...(clean({ ...inherited, ...fields }) as object), ...own });
+      sink.write(`${line.length > LINE_LENGTH_MAX ? JSON.stringify({ ...own, fields: '[too long]' }) : line}\n`);
     } catch {
       sink.write(`${JSON.stringify({ ...own, fields: '[unprintable]' })}\n`);
     }
@@ -104,7 +105,7 @@ function fileSink(to: { file: string; fileBytesMax?: number; filesMax?: number }
     descriptor = undefined;
   };
   const open = (): number => {
-    mkdirSync(dirname(to.file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(to.file));
     const opened = openSync(to.file, 'a', 0o600);
     sizeBytes = fstatSync(opened).size;
     descriptor = opened;
@@ -134,6 +135,15 @@ function fileSink(to: { file: string; fileBytesMax?: number; filesMax?: number }
   };
 }
 
+/** Only the last folder of the path: Node's recursive mkdir never returns below /proc and its like (seen in 20.20). */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 function moveIfThere(from: string, to: string): void {
   try {
     renameSync(from, to);
@@ -143,11 +153,13 @@ function moveIfThere(from: string, to: string): void {
 }
 
 const DEPTH_MAX = 6;
-const ITEMS_MAX = 100;
+/** Values in one line, in all. */
+const ITEMS_MAX = 500;
 const STRING_LENGTH_MAX = 8192;
+const LINE_LENGTH_MAX = 65_536;
 
 /** Makes plain bounded data of a field and takes the secrets out of every text in it. */
-function cleaner(secrets: readonly string[]): (value: unknown, depth?: number) => unknown {
+function cleaner(secrets: readonly string[]): (value: unknown) => unknown {
   const short = new Set(secrets.filter((secret) => secret !== '' && secret.length < SUBSTRING_LENGTH_MIN));
   const needles = [...new Set(secrets.filter((s) => s.length >= SUBSTRING_LENGTH_MIN).flatMap(formsOf))]
     // Longest first: a form that holds another one must go as a whole.
@@ -159,7 +171,9 @@ function cleaner(secrets: readonly string[]): (value: unknown, depth?: number) =
     for (const needle of needles) result = result.replaceAll(needle, '[secret]');
     return result.length > STRING_LENGTH_MAX ? `${result.slice(0, STRING_LENGTH_MAX)}…` : result;
   };
+  let itemsLeft = ITEMS_MAX;
   const clean = (value: unknown, depth = 0): unknown => {
+    if (itemsLeft-- <= 0) return '[…]';
     if (typeof value === 'string') return cleanText(value);
     if (typeof value === 'bigint') return value.toString();
     if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
@@ -181,7 +195,10 @@ function cleaner(secrets: readonly string[]): (value: unknown, depth?: number) =
     stack: error.stack === undefined ? undefined : cleanText(error.stack),
     cause: clean(error.cause, depth + 1),
   });
-  return clean;
+  return (value) => {
+    itemsLeft = ITEMS_MAX;
+    return clean(value);
+  };
 }
 
 /** A shorter secret would be found inside innocent words; it is only taken out where it is the whole text. */

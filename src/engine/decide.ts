@@ -1,5 +1,5 @@
 import type { FileRecord } from '../state/file-index.ts';
-import type { EntryRow } from '../state/run-tables.ts';
+import type { EntryRow } from '../state/run-rows.ts';
 
 /** Why a file is to be brought, or asked about. */
 export type Reason = 'new' | 'changed' | 'forced' | 'unproven';

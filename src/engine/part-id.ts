@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EntryRow } from '../state/run-tables.ts';
+import type { EntryRow } from '../state/run-rows.ts';
 
 /**
  * The name of the part for one file as it was listed: another size, time or identity is another part, so that a transfer

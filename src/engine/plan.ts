@@ -7,7 +7,7 @@ import type { LocalPath } from '../local/local-path.ts';
 import { asRemoteName, joinRemote } from '../remote/remote.ts';
 import type { RemotePath } from '../remote/remote.ts';
 import type { FileRecord, FolderRecord } from '../state/file-index.ts';
-import type { EntryRow, RunFolder, StepAction } from '../state/run-tables.ts';
+import type { EntryRow, RunFolder, StepAction } from '../state/run-rows.ts';
 import { decide, isUnsettledAfterRead } from './decide.ts';
 import type { DecideRules } from './decide.ts';
 import type { RunContext } from './run-context.ts';

@@ -3,9 +3,7 @@ import { isBackupError } from '../errors.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { Part } from '../local/part.ts';
 import type { Target } from '../local/target.ts';
-import { asRemoteName, joinRemote } from '../remote/remote.ts';
-import type { RemotePath } from '../remote/remote.ts';
-import type { Arrived, Step } from '../state/run-tables.ts';
+import type { Arrived, Step } from '../state/run-rows.ts';
 import { partId } from './part-id.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -85,12 +83,10 @@ export class Recorder {
   async #recoverStep(step: Step): Promise<boolean> {
     if (step.got === undefined) return false;
     const { tables } = this.#context;
-    const folder = tables.folderById(step.runFolderId);
     const entry = tables.entry(step.runFolderId, step.name);
-    const name = asRemoteName(step.name);
-    if (folder === undefined || entry === undefined || name === undefined) return false;
+    if (entry === undefined) return false;
     const path = step.localPath as LocalPath;
-    const part = await this.#target.openPart(partId(joinRemote(folder.path as RemotePath, name), entry));
+    const part = await this.#target.openPart(partId(tables.pathOf(step), entry));
     if (await part.adopt(step.got)) {
       await part.moveTo(path);
     } else {

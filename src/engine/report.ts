@@ -29,7 +29,7 @@ export function finishReport(input: ReportInput): RunReport {
   const stored = tables.failures(RUN_EVENTS_MAX).map(runFailure);
   const failureCount = tables.failureCount();
   const report: RunReport = {
-    outcome: outcomeOf(cause, failureCount),
+    outcome: outcomeOf(cause, failureCount + foldersIncomplete),
     isDryRun,
     counts,
     bytes: progress.bytesReceived,
@@ -75,8 +75,8 @@ export function failedReport(cause: BackupError, isDryRun: boolean): RunReport {
   };
 }
 
-function outcomeOf(cause: BackupError | undefined, failureCount: number): RunOutcome {
-  if (cause === undefined) return failureCount === 0 ? 'complete' : 'incomplete';
+function outcomeOf(cause: BackupError | undefined, missing: number): RunOutcome {
+  if (cause === undefined) return missing === 0 ? 'complete' : 'incomplete';
   if (cause.code === 'cancelled') return 'cancelled';
   return cause.code === 'guard-held' ? 'held' : 'failed';
 }

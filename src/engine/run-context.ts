@@ -8,6 +8,7 @@ import type { NameRegister } from '../state/name-register.ts';
 import type { RunTables } from '../state/run-tables.ts';
 import type { ProgressMeter } from './progress.ts';
 import type { SessionPool } from './session-pool.ts';
+import type { SpeedLimit } from './speed-limit.ts';
 
 /** What the steps of one run share. Nothing in it is specific to one step. */
 export interface RunContext {
@@ -22,6 +23,7 @@ export interface RunContext {
   readonly names: NameRegister;
   readonly pool: SessionPool;
   readonly progress: ProgressMeter;
+  readonly speedLimit: SpeedLimit;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;

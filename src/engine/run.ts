@@ -10,6 +10,7 @@ import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
 import { compileFilter } from '../settings/filter-rules.ts';
 import { settingsHash } from '../settings/parse-task.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
+import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { asStateError } from '../state/database.ts';
 import { FileIndex } from '../state/file-index.ts';
 import type { HostLimits } from '../state/host-limits.ts';
@@ -26,6 +27,7 @@ import type { RunReport } from './run-report.ts';
 import { scan } from './scan.ts';
 import { SessionPool } from './session-pool.ts';
 import type { ConnectionPermits } from './session-pool.ts';
+import { SpeedLimit, speedLimitAt } from './speed-limit.ts';
 import { transferSteps } from './transfer-steps.ts';
 
 /** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
@@ -51,6 +53,8 @@ export interface RunOptions {
   readonly onProgress: ((snapshot: ProgressSnapshot) => void) | undefined;
   /** Hears the run's number in the task's database. */
   readonly onStarted?: ((runId: number) => void) | undefined;
+  /** IANA name, for limits that depend on the hour; by default that of this machine. */
+  readonly timeZone?: string | undefined;
   /** Shares the host's connections with other runs. */
   readonly permits?: ConnectionPermits | undefined;
 }
@@ -122,6 +126,9 @@ async function work(options: RunOptions, started: Started): Promise<BackupError 
     names: new NameRegister(database.db),
     pool,
     progress,
+    speedLimit: new SpeedLimit(clock, (nowMs) =>
+      speedLimitAt(settings.speed, nowMs, options.timeZone ?? resolveTimeZone('system')),
+    ),
     clock,
     log,
     signal,
@@ -219,7 +226,7 @@ async function beginWork(
     if (root !== undefined && unique !== undefined) tables.setUnique(root.id, unique);
   } else {
     tables.setWork({ ...left, runId });
-    tables.retryFailed();
+    tables.retryFailed(left.stage);
     context.notice('run-resumed', undefined, String(resumes));
   }
   const counts = tables.counts();

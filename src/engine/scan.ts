@@ -2,7 +2,7 @@ import type { BackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import { REMOTE_PATH_BYTES_MAX, joinRemote } from '../remote/remote.ts';
 import type { FolderListing, RemoteEntry, RemotePath, RemoteSession } from '../remote/remote.ts';
-import type { EntryRow, RunFolder, RunFolderState, Subfolder } from '../state/run-tables.ts';
+import type { EntryRow, RunFolder, RunFolderState, Subfolder } from '../state/run-rows.ts';
 import { ListingFingerprint } from './fingerprint.ts';
 import type { RunContext } from './run-context.ts';
 import type { WorkQueue } from './pool-run.ts';

@@ -1,3 +1,4 @@
+import { getMaxListeners, setMaxListeners } from 'node:events';
 import { isBackupError } from '../errors.ts';
 import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
 import { PoolRun, retryDelayMs, sleepOrCancel, throwIfCancelled } from './pool-run.ts';
@@ -57,6 +58,9 @@ export class SessionPool {
       this.close();
     };
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
+    // Each connection listens while it is made, and each worker while it waits: that many are no leak.
+    const listeners = getMaxListeners(options.signal) + 2 * wanted;
+    setMaxListeners(listeners, options.signal);
   }
 
   /** One connection, for what is done before the work is shared out; give it back with `release`. */

@@ -4,7 +4,8 @@ import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { Target } from '../local/target.ts';
 import type { RemoteSession } from '../remote/remote.ts';
-import type { Step } from '../state/run-tables.ts';
+import type { Step } from '../state/run-rows.ts';
+import { partId } from './part-id.ts';
 import { Recorder } from './recorder.ts';
 import type { RunContext } from './run-context.ts';
 import type { WorkQueue } from './pool-run.ts';
@@ -12,6 +13,8 @@ import { FileTransfer } from './transfer.ts';
 
 /** Rows read from a table at a time. */
 const PAGE = 500;
+/** Files that failed whose parts are kept for the next run. */
+const PARTS_KEPT_MAX = 10_000;
 
 /**
  * Does the steps of the plan: makes room where a file and a folder have changed places, makes the folders, brings the
@@ -42,6 +45,7 @@ export async function transferSteps(context: RunContext, target: Target, version
       tables.setDurable(false);
     }
   }
+  await removeUselessParts(context, target);
 }
 
 class StepQueue implements WorkQueue<Step> {
@@ -65,8 +69,7 @@ class StepQueue implements WorkQueue<Step> {
 
 function failStep(context: RunContext, step: Step, error: BackupError): void {
   const { tables, progress, log } = context;
-  const folder = tables.folderById(step.runFolderId)?.path ?? '';
-  const path = `${folder === '/' ? '' : folder}/${step.name}`;
+  const path = tables.pathOf(step);
   if (error.code === 'file-vanished') {
     tables.setStep(step.id, 'gone');
     context.notice('file-gone', path, undefined);
@@ -86,10 +89,8 @@ async function retireReplaced(context: RunContext, target: Target, versionName: 
     const steps = tables.steps('todo', ['retire', 'retire-folder'], 0, PAGE);
     if (steps.length === 0) return;
     for (const step of steps) {
-      const folder = tables.folderById(step.runFolderId);
-      if (folder === undefined) throw new Error('a step without its folder');
       if (step.action === 'retire') index.removeFile(tables.folderIdOf(step.runFolderId), step.name);
-      else index.removeSubtree(folder.path === '/' ? `/${step.name}` : `${folder.path}/${step.name}`);
+      else index.removeSubtree(tables.pathOf(step));
       try {
         await target.retire(step.localPath as LocalPath, versionName);
         tables.setStep(step.id, 'done');
@@ -100,6 +101,17 @@ async function retireReplaced(context: RunContext, target: Target, versionName: 
     }
     await target.flush();
   }
+}
+
+/** Parts stay for the files that this run could not bring, and for all where a folder was not seen. */
+async function removeUselessParts({ tables }: RunContext, target: Target): Promise<void> {
+  if (tables.counts().foldersIncomplete > 0) return;
+  const useful = new Set<string>();
+  for (const step of tables.steps('failed', ['download', 'recheck'], 0, PARTS_KEPT_MAX)) {
+    const entry = tables.entry(step.runFolderId, step.name);
+    if (entry !== undefined) useful.add(partId(tables.pathOf(step), entry));
+  }
+  await target.removePartsExcept(useful);
 }
 
 async function makeFolders(context: RunContext, target: Target): Promise<void> {

@@ -5,7 +5,7 @@ import type { Target } from '../local/target.ts';
 import { asRemoteName, joinRemote } from '../remote/remote.ts';
 import type { RemotePath, RemoteSession, RemoteStat } from '../remote/remote.ts';
 import type { FileRecord } from '../state/file-index.ts';
-import type { EntryRow, Step } from '../state/run-tables.ts';
+import type { EntryRow, Step } from '../state/run-rows.ts';
 import { COARSE_STAMP_SETTLES_MS, isUnsettledAfterRead } from './decide.ts';
 import { partId } from './part-id.ts';
 import type { Recorder } from './recorder.ts';
@@ -141,7 +141,7 @@ export class FileTransfer {
     expected: Expected,
     received: { bytes: number },
   ): Promise<void> {
-    const { signal, log, progress } = this.#context;
+    const { signal, log, progress, speedLimit } = this.#context;
     const from = async (startAt: number): Promise<void> => {
       const onBytes = (bytes: number): void => {
         received.bytes += bytes;
@@ -149,7 +149,8 @@ export class FileTransfer {
         progress.bytesDone += bytes;
         progress.touch();
       };
-      const sink = await part.sink({ startAt, maxBytes: expected.sizeBytes, signal, onBytes });
+      const pace = (bytes: number): Promise<void> | undefined => speedLimit.pace(bytes, signal);
+      const sink = await part.sink({ startAt, maxBytes: expected.sizeBytes, signal, onBytes, pace });
       received.bytes += startAt;
       progress.bytesDone += startAt;
       await session.download(path, sink, startAt);

@@ -35,6 +35,8 @@ export interface SinkOptions {
   readonly signal?: AbortSignal;
   /** Told of every chunk that arrives, repeated bytes included. */
   readonly onBytes?: (bytes: number) => void;
+  /** Makes the next chunk wait, for a limit of speed. */
+  readonly pace?: (bytes: number) => Promise<void> | undefined;
 }
 
 /** The content of a finished part. */
@@ -108,7 +110,13 @@ export class Part {
       highWaterMark: WRITE_BYTES,
       write: (chunk: Buffer, _encoding, done) => {
         options.onBytes?.(chunk.length);
-        this.#accept(chunk, done);
+        const pause = options.pace?.(chunk.length);
+        if (pause === undefined) this.#accept(chunk, done);
+        else {
+          pause.then(() => {
+            this.#accept(chunk, done);
+          }, done);
+        }
       },
       final: (done) => {
         done(this.#proof.length > 0 ? this.#fail(notProven(this.#path)) : undefined);

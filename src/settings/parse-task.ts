@@ -65,7 +65,7 @@ function copyOf(json: unknown): unknown {
 
 /** A value is only repeated in fields that never hold a secret, and there only where it is a plain word or number. */
 const SHOWN_VALUES =
-  /^\/(source\/(protocol|port|timeouts\/\w+)|filters\/(sets\/\d+|\w+(Bytes|Days))|connections|retries\/\w+|verification\/restat|deletion\/rule)$/;
+  /^\/(source\/(protocol|port|timeouts\/\w+)|filters\/(sets\/\d+|\w+(Bytes|Days))|connections|speed\/(\w+|byHour\/\d+\/\w+)|retries\/\w+|verification\/restat|deletion\/rule)$/;
 
 function schemaFaults(task: unknown): SettingsFault[] {
   const validate = validator();
@@ -213,6 +213,7 @@ function settingsOf(task: TaskJson, host: string, password: Secret, fingerprint:
       olderThanDays: filters.olderThanDays,
     },
     connections: task.connections,
+    speed: { bytesPerSecond: task.speed.bytesPerSecond, byHour: task.speed.byHour },
     retries: task.retries,
     verification: task.verification,
     deletion: task.deletion,

@@ -1,5 +1,5 @@
 import { FILTER_SETS } from './filter-sets.ts';
-import { CONNECTIONS_MAX } from './task-settings.ts';
+import { BYTES_PER_SECOND_MIN, CONNECTIONS_MAX, SPEED_HOURS_MAX } from './task-settings.ts';
 
 /** The longest path of a folder that settings accept, in UTF-8 bytes (Linux PATH_MAX). */
 export const FOLDER_BYTES_MAX = 4096;
@@ -24,6 +24,13 @@ const whole = (minimum: number, maximum: number, byDefault: number): object => (
 
 const days = { type: 'number', exclusiveMinimum: 0, maximum: 36_500, allowed: 'allowed.days' };
 const bytes = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, allowed: 'allowed.bytes' };
+const bytesPerSecond = {
+  type: 'integer',
+  minimum: BYTES_PER_SECOND_MIN,
+  maximum: Number.MAX_SAFE_INTEGER,
+  allowed: 'allowed.speed',
+};
+const timeOfDay = { type: 'string', pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$', allowed: 'allowed.time' };
 
 const patterns = {
   type: 'array',
@@ -88,6 +95,16 @@ export const TASK_SCHEMA = {
         default: 'auto',
         allowed: 'allowed.connections',
       },
+      speed: optionalGroup({
+        bytesPerSecond,
+        byHour: {
+          type: 'array',
+          maxItems: SPEED_HOURS_MAX,
+          items: group({ from: timeOfDay, to: timeOfDay, bytesPerSecond }, ['from', 'to', 'bytesPerSecond']),
+          default: [],
+          allowed: 'allowed.speed-hours',
+        },
+      }),
       retries: optionalGroup({
         attempts: whole(1, 20, 4),
         firstDelaySeconds: { type: 'number', minimum: 0, maximum: 3600, default: 2, allowed: 'allowed.number' },
@@ -127,6 +144,7 @@ export interface TaskJson {
     olderThanDays?: number;
   };
   connections: 'auto' | number;
+  speed: { bytesPerSecond?: number; byHour: { from: string; to: string; bytesPerSecond: number }[] };
   retries: { attempts: number; firstDelaySeconds: number };
   verification: { restat: boolean };
   deletion: { rule: 'keep' };

@@ -1,3 +1,4 @@
+import type { TimeOfDay } from './schedule.ts';
 import type { Secret } from './secret.ts';
 
 /** How the server is spoken to. `ftps` is TLS by AUTH TLS on the FTP port, `ftps-implicit` TLS from the first byte. */
@@ -39,6 +40,20 @@ export interface FilterSettings {
   readonly olderThanDays: number | undefined;
 }
 
+/** How fast files may come, in bytes per second over all connections of a run. Without a limit: as fast as it goes. */
+export interface SpeedSettings {
+  readonly bytesPerSecond: number | undefined;
+  /** Other limits by time of day on the NAS; the first one whose hours hold counts instead of `bytesPerSecond`. */
+  readonly byHour: readonly SpeedHours[];
+}
+
+/** From `from` up to, and without, `to`; `to` before `from` passes midnight. The same time twice is the whole day. */
+export interface SpeedHours {
+  readonly from: TimeOfDay;
+  readonly to: TimeOfDay;
+  readonly bytesPerSecond: number;
+}
+
 /** What becomes of a file here when it has gone from the server. Only `keep` so far. */
 export type DeletionRule = 'keep';
 
@@ -53,6 +68,7 @@ export interface TaskSettings {
   readonly filters: FilterSettings;
   /** Connections at a time: found out by trying, or as many as this (1 to CONNECTIONS_MAX). */
   readonly connections: 'auto' | number;
+  readonly speed: SpeedSettings;
   readonly retries: {
     /** How often one file or folder is tried in all. */
     readonly attempts: number;
@@ -68,3 +84,7 @@ export interface TaskSettings {
 
 /** More would be taken for an attack by most hosts. */
 export const CONNECTIONS_MAX = 20;
+
+/** Slower, one connection would look like a dead one to most servers. */
+export const BYTES_PER_SECOND_MIN = 1024;
+export const SPEED_HOURS_MAX = 24;

@@ -43,8 +43,16 @@ export function openDatabase(path: string, migrations: readonly Migration[]): Da
 
 /** Reads the whole file and says what is wrong with it; an empty list means sound. Takes seconds for large files. */
 export function integrityFaults(db: Database.Database): readonly string[] {
-  const rows = db.pragma('integrity_check(20)') as { integrity_check: string }[];
-  return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+  try {
+    const rows = db.pragma('integrity_check(20)') as { integrity_check: string }[];
+    return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+  } catch (error) {
+    // Of some damage the check itself dies.
+    const code = (error as { code?: unknown }).code;
+    if (error instanceof Error && typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code))
+      return [error.message];
+    throw error;
+  }
 }
 
 /** Gives SQLite's and the file system's errors about the state database their code; others pass as they are. */

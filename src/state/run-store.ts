@@ -44,7 +44,31 @@ export interface RunFilter {
   readonly outcomes?: readonly StoredOutcome[] | undefined;
   /** Only runs with a smaller number: the next page. */
   readonly beforeId?: number | undefined;
+  /** Queued at this time or later. */
   readonly sinceMs?: number | undefined;
+  /** Queued before this time. */
+  readonly untilMs?: number | undefined;
+  readonly hasSimulations?: boolean | undefined;
+}
+
+/** What charts and lists need of one run. */
+export interface RunMark {
+  readonly id: number;
+  readonly taskId: number;
+  readonly outcome: StoredOutcome;
+  readonly queuedMs: number;
+  readonly startedMs: number | undefined;
+  readonly endedMs: number | undefined;
+  /** Content received; undefined where the run left no report. */
+  readonly bytes: number | undefined;
+}
+
+/** What ran in some time, simulations left out. */
+export interface RunTotals {
+  readonly runs: number;
+  readonly failed: number;
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** All runs of all tasks. */
@@ -109,6 +133,11 @@ export class RunStore {
       conditions.push('queued_ms >= ?');
       values.push(filter.sinceMs);
     }
+    if (filter.untilMs !== undefined) {
+      conditions.push('queued_ms < ?');
+      values.push(filter.untilMs);
+    }
+    if (filter.hasSimulations === false) conditions.push(`cause <> 'simulation'`);
     if (filter.outcomes !== undefined) {
       conditions.push(`outcome IN (${filter.outcomes.map(() => '?').join(', ')})`);
       values.push(...filter.outcomes);
@@ -123,6 +152,73 @@ export class RunStore {
     return this.list({ taskId, outcomes: ['complete'] }, 1)[0];
   }
 
+  /** The newest run that ended, whatever came of it; a simulation is none. */
+  lastEnded(taskId: number): StoredRun | undefined {
+    const row = this.#statements
+      .sql(
+        `SELECT * FROM run WHERE task_id = ? AND cause <> 'simulation' AND outcome NOT IN ('queued', 'running')
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get(taskId) as RunRow | undefined;
+    return row === undefined ? undefined : storedRun(row);
+  }
+
+  /** The newest run that saw the site to its end: the last one whose numbers are those of the site. */
+  lastFinished(taskId: number): StoredRun | undefined {
+    return this.list({ taskId, outcomes: ['complete', 'incomplete'], hasSimulations: false }, 1)[0];
+  }
+
+  /** The number of the task's run after, or before, this one. */
+  neighbour(taskId: number, id: number, side: 'newer' | 'older'): number | undefined {
+    const sql =
+      side === 'newer'
+        ? 'SELECT id FROM run WHERE task_id = ? AND id > ? ORDER BY id LIMIT 1'
+        : 'SELECT id FROM run WHERE task_id = ? AND id < ? ORDER BY id DESC LIMIT 1';
+    return this.#statements.value(sql).get(taskId, id) as number | undefined;
+  }
+
+  /** The last `count` runs of each task, simulations left out, oldest first. */
+  marksOfTasks(count: number): Map<number, RunMark[]> {
+    const rows = this.#statements
+      .sql(
+        `SELECT run.id, run.task_id, run.outcome, run.queued_ms, run.started_ms, run.ended_ms,
+           json_extract(run.report, '$.bytes') AS bytes
+         FROM task JOIN run ON run.id IN
+           (SELECT id FROM run WHERE task_id = task.id AND cause <> 'simulation' ORDER BY id DESC LIMIT ?)
+         ORDER BY run.id`,
+      )
+      .all(count) as MarkRow[];
+    const marks = new Map<number, RunMark[]>();
+    for (const row of rows) {
+      const ofTask = marks.get(row.task_id);
+      if (ofTask === undefined) marks.set(row.task_id, [runMark(row)]);
+      else ofTask.push(runMark(row));
+    }
+    return marks;
+  }
+
+  /** The task's runs queued at `sinceMs` or later, simulations left out, oldest first; the newest `limit` of them. */
+  marks(taskId: number, sinceMs: number, limit: number): RunMark[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT id, task_id, outcome, queued_ms, started_ms, ended_ms, json_extract(report, '$.bytes') AS bytes FROM run
+         WHERE task_id = ? AND cause <> 'simulation' AND queued_ms >= ? ORDER BY id DESC LIMIT ?`,
+      )
+      .all(taskId, sinceMs, limit) as MarkRow[];
+    return rows.map(runMark).reverse();
+  }
+
+  totalsSince(sinceMs: number): RunTotals {
+    return this.#statements
+      .sql(
+        `SELECT count(*) AS runs, count(*) FILTER (WHERE outcome = 'failed') AS failed,
+           coalesce(sum(json_extract(report, '$.counts.downloaded')), 0) AS files,
+           coalesce(sum(json_extract(report, '$.bytes')), 0) AS bytes
+         FROM run WHERE queued_ms >= ? AND cause <> 'simulation'`,
+      )
+      .get(sinceMs) as RunTotals;
+  }
+
   /** The last time a schedule was served: when the task was last started by it. */
   lastScheduledMs(taskId: number): number | undefined {
     const value = this.#statements
@@ -134,6 +230,28 @@ export class RunStore {
   removeOfTask(taskId: number): void {
     this.#statements.sql('DELETE FROM run WHERE task_id = ?').run(taskId);
   }
+}
+
+interface MarkRow {
+  id: number;
+  task_id: number;
+  outcome: StoredOutcome;
+  queued_ms: number;
+  started_ms: number | null;
+  ended_ms: number | null;
+  bytes: number | null;
+}
+
+function runMark(row: MarkRow): RunMark {
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    outcome: row.outcome,
+    queuedMs: row.queued_ms,
+    startedMs: row.started_ms ?? undefined,
+    endedMs: row.ended_ms ?? undefined,
+    bytes: row.bytes ?? undefined,
+  };
 }
 
 function storedRun(row: RunRow): StoredRun {

@@ -9,6 +9,8 @@ export interface RunAssignment {
   readonly stateDir: string;
   readonly stateKey: string;
   readonly isDryRun: boolean;
+  /** IANA name. */
+  readonly timeZone: string;
 }
 
 export type FromWorker =

@@ -1,6 +1,7 @@
 import { executeRun } from '../engine/run.ts';
 import type { RunOptions } from '../engine/run.ts';
 import type { RunReport } from '../engine/run-report.ts';
+import { asStateError } from '../state/database.ts';
 import { openHostLimits } from '../state/host-limits.ts';
 import { openTaskDatabase, openTaskDatabaseCopy } from '../state/task-database.ts';
 
@@ -25,6 +26,8 @@ export async function runTask(options: RunTaskOptions): Promise<RunReport> {
     } finally {
       hostLimits?.close();
     }
+  } catch (error) {
+    throw asStateError(error, database.db.name);
   } finally {
     database.close();
   }

@@ -80,6 +80,7 @@ async function main(): Promise<void> {
       stateKey: assignment.stateKey,
       isDryRun: assignment.isDryRun,
       isForced: false,
+      timeZone: assignment.timeZone,
       clock: systemClock,
       log,
       signal: stop.signal,

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { RunReport } from '../engine/run-report.ts';
+import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { taskSettingsJson } from '../settings/task-settings-json.ts';
 import type { RunCause, RunStore, StoredOutcome } from '../state/run-store.ts';
 import type { SettingsStore } from '../state/settings-store.ts';
@@ -178,6 +179,7 @@ class WorkerRun {
       stateDir,
       stateKey: task.stateKey,
       isDryRun: this.activity.cause === 'simulation',
+      timeZone: resolveTimeZone(this.#options.settings.read().timeZone),
     };
     // Compiled and not: TypeScript rewrites imports, not this.
     const file = import.meta.url.endsWith('.ts') ? './run-worker.ts' : './run-worker.js';

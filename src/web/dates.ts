@@ -5,15 +5,15 @@ export interface Dates {
   /** IANA name of the zone. */
   readonly timeZone: string;
   /** `Today 02:14`, `Yesterday 22:04`, `18 Nov, 22:04`, with the year where it is another one than now. */
-  when(atMs: number): string;
+  readonly when: (atMs: number) => string;
   /** `02:14`. */
-  clock(atMs: number): string;
+  readonly clock: (atMs: number) => string;
   /** `Today`, `Tomorrow`, `18 Nov`. */
-  day(atMs: number): string;
+  readonly day: (atMs: number) => string;
   /** Weekday, day, month, year, seconds and zone. */
-  full(atMs: number): string;
+  readonly full: (atMs: number) => string;
   /** The same as `when` in a `<time>` element with the full form as its title: HTML. */
-  html(atMs: number): string;
+  readonly html: (atMs: number) => string;
 }
 
 /** `system` is the zone of the machine; so is a zone that it does not know. */

@@ -38,9 +38,10 @@ export const answerSessionEnded: RequestHandler = async (req, res) => {
 
 /** What no handler has caught: expected errors by their texts, others by a short id that also stands in the log. */
 export function answerError(services: Services): ErrorRequestHandler {
-  return async (error: unknown, req: Request, res: Response, _next: unknown) => {
+  return async (error: unknown, req: Request, res: Response, next) => {
     if (res.headersSent) {
-      res.destroy();
+      // Express then cuts the connection: half a page must not look like a whole one.
+      next(error);
       return;
     }
     const status = clientFault(error);

@@ -3,10 +3,10 @@ import type { Request } from 'express';
 /** The fields of a form that was sent. */
 export interface Form {
   /** The last value of the field, as typed; empty where it was not sent. */
-  text(name: string): string;
+  readonly text: (name: string) => string;
   /** All values of the field: ticked boxes of one name. */
-  list(name: string): readonly string[];
-  has(name: string): boolean;
+  readonly list: (name: string) => readonly string[];
+  readonly has: (name: string) => boolean;
 }
 
 /** Reads the body that create-app.ts has parsed. A request without a form has no fields. */

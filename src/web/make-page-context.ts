@@ -1,10 +1,11 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
+import { DEFAULT_APP_SETTINGS } from '../settings/app-settings.ts';
 import type { AppSettings } from '../settings/app-settings.ts';
 import { LANGUAGES } from '../text.ts';
 import type { Language, Text } from '../text.ts';
 import { COOKIES, readCookie, setCookie } from './access/cookies.ts';
 import { isToken, newToken } from './access/csrf.ts';
-import type { SignIn } from './access/sign-in.ts';
+import type { SignIn, SignedIn } from './access/sign-in.ts';
 import { createDates, resolveTimeZone } from './dates.ts';
 import type { Dates } from './dates.ts';
 import type { FlashBox } from './flash.ts';
@@ -33,18 +34,15 @@ export function isBackgroundRequest(req: Request): boolean {
 /** Lays the PageContext of each request into `res.locals.page`. */
 export function pageContexts(services: Services, signIn: SignIn, around: PageSurroundings): RequestHandler {
   const datesOf = rememberDates(services);
-  return async (req, res, next) => {
-    const settings = services.settings.read();
-    const signedIn = await signIn.identify(req, !isBackgroundRequest(req));
-    const language = languageOf(req, settings);
-    const text = around.texts.get(language);
-    if (text === undefined) throw new Error(`no texts for ${language}`);
+  const make = (req: Request, settings: AppSettings, signedIn: SignedIn | undefined): PageContext => {
+    const text = around.texts.get(languageOf(req, settings));
+    if (text === undefined) throw new Error('a language without texts');
     const dates = datesOf(text, settings.timeZone);
     const formToken = readCookie(req, COOKIES.form);
-    const page: PageContext = {
-      language,
+    return {
+      language: text.language,
       text,
-      t: text.t,
+      t: (key, facts) => text.t(key, facts),
       dates,
       theme: oneOf(THEMES, readCookie(req, COOKIES.theme)) ?? settings.theme,
       timeZone: dates.timeZone,
@@ -63,15 +61,25 @@ export function pageContexts(services: Services, signIn: SignIn, around: PageSur
       ui: around.ui,
       isViewReloaded: around.isViewReloaded,
     };
-    res.locals['page'] = page;
-    if (signedIn === undefined && page.csrfToken !== formToken) setFormCookie(req, res, page.csrfToken);
-    next();
   };
-}
-
-function setFormCookie(req: Request, res: Response, token: string): void {
-  // A browser that is not signed in has few pages; only those have forms.
-  if (!isBackgroundRequest(req)) setCookie(req, res, COOKIES.form, token);
+  return async (req, res, next) => {
+    try {
+      const settings = services.settings.read();
+      const signedIn = await signIn.identify(req, !isBackgroundRequest(req));
+      const page = make(req, settings, signedIn);
+      res.locals['page'] = page;
+      // What a page asks by itself holds no form; it must not replace the token of one that is open.
+      const hasForms = signedIn === undefined && !isBackgroundRequest(req);
+      if (hasForms && page.csrfToken !== readCookie(req, COOKIES.form)) {
+        setCookie(req, res, COOKIES.form, page.csrfToken);
+      }
+      next();
+    } catch (error) {
+      // The database cannot be read: that is said on a page too, to nobody in particular.
+      res.locals['page'] = make(req, DEFAULT_APP_SETTINGS, undefined);
+      throw error;
+    }
+  };
 }
 
 function languageOf(req: Request, settings: AppSettings): Language {

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import type { Language, Text } from '../text.ts';
+import type { Language, Text, TextFacts } from '../text.ts';
 import type { Dates } from './dates.ts';
 import type { FlashBox } from './flash.ts';
 import type { UiFiles } from './ui-files.ts';
@@ -10,7 +10,7 @@ export type Theme = 'auto' | 'light' | 'dark';
 export interface PageContext {
   readonly language: Language;
   readonly text: Text;
-  readonly t: Text['t'];
+  readonly t: (key: string, facts?: TextFacts) => string;
   readonly dates: Dates;
   readonly theme: Theme;
   /** IANA name. */
@@ -20,7 +20,7 @@ export interface PageContext {
   /** Path and query of this page below the base path, beginning with a slash. */
   readonly path: string;
   /** `url('/tasks')` is `/sitebackup/tasks`. */
-  url(path: string): string;
+  readonly url: (path: string) => string;
   /** Stands in every form as `_csrf`. */
   readonly csrfToken: string;
   /** Who is signed in; undefined on the pages before that. */
@@ -28,7 +28,7 @@ export interface PageContext {
   /** SHA-256 of this session's token, where there is one: the row in the list of sessions that is this browser. */
   readonly sessionHash: Buffer | undefined;
   /** Asks again, without counting as use: a stream must end with its session. */
-  isStillSignedIn(): boolean;
+  readonly isStillSignedIn: () => boolean;
   /** True in a window of the DSM desktop, which has its own title bar. */
   readonly isEmbedded: boolean;
   /** The name of the NAS. */

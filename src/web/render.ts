@@ -44,10 +44,10 @@ function viewWords(page: PageContext): object {
   const { text } = page;
   return {
     page,
-    t: text.t,
-    n: text.number,
-    bytes: text.bytes,
-    duration: text.duration,
+    t: page.t,
+    n: (value: number) => text.number(value),
+    bytes: (value: number) => text.bytes(value),
+    duration: (durationMs: number) => text.duration(durationMs),
     when: page.dates.html,
     url: page.url,
     asset: (name: string) => page.url(`/static/${page.ui.version}/${name}`),

@@ -1,8 +1,14 @@
 import type { Router } from 'express';
 import type { PasswordLogin } from './access/password-login.ts';
+import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
 import { enter, leave, showLogin } from './pages/login.ts';
+import { downloadLogs, showLogs } from './pages/logs.ts';
 import { chooseLanguage, chooseTheme } from './pages/preferences.ts';
+import { downloadRunErrors, showRun } from './pages/run-detail.ts';
+import { downloadTaskRuns, showActivity, showTaskRuns } from './pages/run-list.ts';
 import { saveSetup, showSetup } from './pages/setup.ts';
+import { showTask } from './pages/task-overview.ts';
+import { showTasks } from './pages/tasks.ts';
 import { redirect } from './redirect.ts';
 import type { Services } from './services.ts';
 
@@ -27,12 +33,24 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.post('/logout', leave(access));
 
   // tasks
+  app.get('/tasks', showTasks(services));
+  app.get('/tasks/live.json', showTasksLive(services));
+  app.get('/tasks/:id', showTask(services));
+  app.get('/tasks/:id/live.json', showTaskLive(services));
+  app.get('/tasks/:id/runs', showTaskRuns(services));
+  app.get('/tasks/:id/runs.csv', downloadTaskRuns(services));
 
   // activity, runs
+  app.get('/runs', showActivity(services));
+  app.get('/runs/:id', showRun(services));
+  app.get('/runs/:id/errors.csv', downloadRunErrors(services));
 
   // log
+  app.get('/logs', showLogs(services));
+  app.get('/logs.txt', downloadLogs(services));
 
   // live
+  app.get('/events', streamEvents(services));
 
   // wizard
 

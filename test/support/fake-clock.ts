@@ -51,7 +51,13 @@ export class FakeClock implements Clock {
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#sleepers.add(sleeper);
       // Two turns: what was made ready by this one's caller goes first.
-      if (this.#passesAlone) setImmediate(() => setImmediate(() => this.#passTo(sleeper)));
+      if (this.#passesAlone) {
+        setImmediate(() => {
+          setImmediate(() => {
+            this.#passTo(sleeper);
+          });
+        });
+      }
     });
   }
 

@@ -125,7 +125,6 @@ function prepareProftpd({
   const config = write(runFolder, 'proftpd.conf', [
     `ModulePath ${proftpdModuleFolder(program)}`,
     'LoadModule mod_tls.c',
-    'LoadModule mod_tls_shmcache.c',
     'ServerType standalone',
     'DefaultServer on',
     'DefaultAddress 127.0.0.1',
@@ -157,7 +156,6 @@ function prepareProftpd({
           `TLSRSACertificateFile ${certificate.certFile}`,
           `TLSRSACertificateKeyFile ${certificate.keyFile}`,
           `TLSLog ${join(runFolder, 'tls.log')}`,
-          `TLSSessionCache shm:/file=${join(runFolder, 'tls-sessions')}&size=1048576`,
           // Without an option, data connections must reuse the control connection's session.
           ...(options.tls === 'implicit' ? ['TLSOptions UseImplicitSSL'] : []),
         ]),

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { COARSE_STAMP_SETTLES_MS, decide, isUnsettledAfterRead } from '../../src/engine/decide.ts';
 import type { Decision, DecideRules } from '../../src/engine/decide.ts';
 import type { FileRecord } from '../../src/state/file-index.ts';
-import type { EntryRow } from '../../src/state/run-tables.ts';
+import type { EntryRow } from '../../src/state/run-rows.ts';
 
 const NOON_MS = Date.UTC(2026, 4, 20, 12, 0, 0);
 const HOUR_MS = 3_600_000;

@@ -8,6 +8,7 @@ import { BackupError, isBackupError } from '../../src/errors.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import type { RemoteSession, RemoteSource } from '../../src/remote/remote.ts';
+import { CONNECTIONS_MAX } from '../../src/settings/task-settings.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 /** A connection of MemorySource: only what the pool itself uses does anything. */
@@ -42,6 +43,11 @@ class MemorySession implements RemoteSession {
       });
     });
   }
+}
+
+function memorySession(session: RemoteSession): MemorySession {
+  assert.ok(session instanceof MemorySession);
+  return session;
 }
 
 /** What a test decides about opening: the number of the try from 1, and the connections that are open then. */
@@ -242,6 +248,22 @@ describe('the number of connections', () => {
   });
 });
 
+describe('as many connections as a task may have', () => {
+  it('bring no warning of Node.js to the screen of the user', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const bench = new PoolBench({ connections: CONNECTIONS_MAX, items: 40, refuses: () => 'hang' });
+    const running = bench.run();
+    for (let turns = 0; turns < 10; turns++) await turn();
+    assert.equal(bench.source.attempts, CONNECTIONS_MAX);
+    bench.abort.abort();
+    await assert.rejects(running, fails('cancelled'));
+    process.off('warning', onWarning);
+    assert.deepEqual(warnings, []);
+  });
+});
+
 describe('refused connections', () => {
   it('never wedge the run when all are refused at once', async () => {
     const bench = new PoolBench({
@@ -334,8 +356,8 @@ describe('an item in trouble', () => {
       if (item !== 3) return;
       const other = await renew();
       assert.notEqual(other, session);
-      assert.ok((session as MemorySession).isClosed);
-      assert.ok(!(other as MemorySession).isClosed);
+      assert.ok(memorySession(session).isClosed);
+      assert.ok(!memorySession(other).isClosed);
     });
     bench.assertAllDone(6);
   });
@@ -367,7 +389,7 @@ describe('the end of a run', () => {
 
   it('comes at once when it is cancelled while the server does not answer', async () => {
     const bench = new PoolBench({ connections: 3, items: 50 });
-    const running = bench.run((session) => (session as MemorySession).untilClosed());
+    const running = bench.run((session) => memorySession(session).untilClosed());
     for (let turns = 0; turns < 10; turns++) await turn();
     bench.abort.abort();
     await assert.rejects(running, fails('cancelled'));

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { BackupError, isBackupError } from '../../src/errors.ts';
+import { isBackupError } from '../../src/errors.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { asStateError, integrityFaults, openDatabase } from '../../src/state/database.ts';
 import type { Migration } from '../../src/state/database.ts';
@@ -140,19 +140,9 @@ describe('opening a database', () => {
 
   it('says that a file cut short cannot be read', () => {
     const path = newPath();
-    const db = openDatabase(path, TASK_MIGRATIONS);
-    db.close();
+    openDatabase(path, TASK_MIGRATIONS).close();
     truncateSync(path, 5000);
-    assert.throws(() => {
-      const cut = openDatabase(path, TASK_MIGRATIONS);
-      try {
-        assert.deepEqual(integrityFaults(cut), []);
-      } catch (error) {
-        throw error instanceof BackupError ? error : asStateError(error, path);
-      } finally {
-        cut.close();
-      }
-    });
+    assert.throws(() => openDatabase(path, TASK_MIGRATIONS), withCode('state-unreadable'));
   });
 
   it('tells a full disk from a damaged file', () => {
@@ -194,9 +184,9 @@ describe('the database of a task', () => {
   it('has an identity of its own that stays', () => {
     const stateDir = newStateDir();
     const markers = ['shop', 'shop', 'blog'].map((name) => {
-      const { marker, close } = openTaskDatabase(stateDir, name);
-      close();
-      return marker;
+      const database = openTaskDatabase(stateDir, name);
+      database.close();
+      return database.marker;
     });
     assert.equal(markers[0], markers[1]);
     assert.notEqual(markers[0], markers[2]);

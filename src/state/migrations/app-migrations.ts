@@ -88,4 +88,8 @@ export const APP_MIGRATIONS: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: '0003-run-time',
+    sql: `CREATE INDEX run_queued ON run (queued_ms);`,
+  },
 ];

@@ -4,7 +4,7 @@ import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
  * scrypt with N = 2^15, r = 8, p = 3: one of the OWASP Password Storage Cheat Sheet's equal settings. It takes 32 MiB
  * and, on a slow NAS, about half a second.
  */
-const COST = { N: 2 ** 15, r: 8, p: 3 } as const;
+const COST: ScryptCost = { N: 2 ** 15, r: 8, p: 3 };
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 /** Hashes that are computed at the same time: each takes its memory and a thread of the pool that also reads files. */
@@ -21,11 +21,18 @@ export class PasswordQueueFull extends Error {
   override readonly name = 'PasswordQueueFull';
 }
 
+/** The parameters of RFC 7914. */
+export interface ScryptCost {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
 /** `scrypt$N$r$p$salt$key`, so that stronger settings can follow and old hashes stay readable. */
-export async function hashPassword(password: string): Promise<string> {
+export async function hashPassword(password: string, cost = COST): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  const key = await derive(password, salt, COST);
-  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
+  const key = await derive(password, salt, cost);
+  return ['scrypt', cost.N, cost.r, cost.p, salt.toString('base64url'), key.toString('base64url')].join('$');
 }
 
 /**
@@ -41,13 +48,7 @@ export async function verifyPassword(password: string, hash: string | undefined)
   return timingSafeEqual(await derive(password, stored.salt, stored), stored.key);
 }
 
-interface Cost {
-  readonly N: number;
-  readonly r: number;
-  readonly p: number;
-}
-
-function readHash(hash: string): (Cost & { salt: Buffer; key: Buffer }) | undefined {
+function readHash(hash: string): (ScryptCost & { salt: Buffer; key: Buffer }) | undefined {
   const [kind, N, r, p, salt, key] = hash.split('$');
   if (kind !== 'scrypt' || salt === undefined || key === undefined) return undefined;
   return {
@@ -62,7 +63,7 @@ function readHash(hash: string): (Cost & { salt: Buffer; key: Buffer }) | undefi
 let busy = 0;
 const waiting: (() => void)[] = [];
 
-async function derive(password: string, salt: Buffer, cost: Cost): Promise<Buffer> {
+async function derive(password: string, salt: Buffer, cost: ScryptCost): Promise<Buffer> {
   if (busy >= HASHES_AT_ONCE_MAX) {
     if (waiting.length >= HASHES_WAITING_MAX) throw new PasswordQueueFull();
     await new Promise<void>((resolve) => waiting.push(resolve));

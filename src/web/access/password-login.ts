@@ -19,7 +19,8 @@ const BROWSER_LENGTH_MAX = 200;
 export const ACCOUNT_NAME_LENGTH_MAX = 64;
 
 /** What came of an attempt to enter. */
-export type Entry = { readonly kind: 'in' } | { readonly kind: 'wrong' } | { readonly kind: 'wait'; readonly waitMs: number };
+export type Entry =
+  { readonly kind: 'in' } | { readonly kind: 'wrong' } | { readonly kind: 'wait'; readonly waitMs: number };
 
 /** Accounts with a password of their own, and the sessions of those who entered with it. */
 export class PasswordLogin implements SignIn {
@@ -113,7 +114,10 @@ export class PasswordLogin implements SignIn {
   }
 
   /** Gives the account another password and ends all its sessions but this one. Throws PasswordQueueFull. */
-  async changePassword(signedIn: { account: string; sessionHash: Buffer | undefined }, password: string): Promise<void> {
+  async changePassword(
+    signedIn: { account: string; sessionHash: Buffer | undefined },
+    password: string,
+  ): Promise<void> {
     const hash = await hashPassword(password);
     this.#accounts.setPasswordHash(signedIn.account, hash, this.#services.clock.nowMs());
     this.#accounts.removeSessions(signedIn.account, signedIn.sessionHash);
@@ -121,7 +125,12 @@ export class PasswordLogin implements SignIn {
   }
 
   /** Ends this session, or all of the account's. */
-  leave(req: Request, res: Response, signedIn: { account: string; sessionHash: Buffer | undefined }, isEverywhere: boolean): void {
+  leave(
+    req: Request,
+    res: Response,
+    signedIn: { account: string; sessionHash: Buffer | undefined },
+    isEverywhere: boolean,
+  ): void {
     if (isEverywhere) this.#accounts.removeSessions(signedIn.account);
     else if (signedIn.sessionHash !== undefined) this.#accounts.removeSession(signedIn.sessionHash);
     removeCookie(req, res, COOKIES.session);

@@ -47,7 +47,5 @@ export class SetupCode {
 }
 
 function hash(code: string): Buffer {
-  return createHash('sha256')
-    .update(code.toUpperCase().replace(/[\s-]/g, ''))
-    .digest();
+  return createHash('sha256').update(code.toUpperCase().replace(/[\s-]/g, '')).digest();
 }

@@ -1,6 +1,7 @@
 import type { RequestHandler, Response } from 'express';
 import { LANGUAGES } from '../../text.ts';
 import type { Language } from '../../text.ts';
+import { COOKIES, removeCookie } from '../access/cookies.ts';
 import { PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from '../access/password-hash.ts';
 import { ACCOUNT_NAME_LENGTH_MAX } from '../access/password-login.ts';
 import type { PasswordLogin } from '../access/password-login.ts';
@@ -55,6 +56,8 @@ export function saveSetup(services: Services, access: PasswordLogin): RequestHan
     else if (entry.kind === 'wait') await refuse(429, { field: 'code', words: waitMessage(res, entry.waitMs) });
     else {
       services.settings.write({ language });
+      // The switch on this page was about this page; from here on the setting holds.
+      removeCookie(req, res, COOKIES.language);
       redirect(res, '/');
     }
   };

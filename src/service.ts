@@ -1,0 +1,123 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { systemClock } from './clock.ts';
+import { createLog } from './log.ts';
+import type { LogLevel } from './log.ts';
+import { openSource } from './remote/open-source.ts';
+import { AccountStore } from './state/account-store.ts';
+import { ActivityStore } from './state/activity-store.ts';
+import { openAppDatabase } from './state/app-database.ts';
+import { DraftStore } from './state/draft-store.ts';
+import { RunStore } from './state/run-store.ts';
+import { SecretBox } from './state/secret-box.ts';
+import { SettingsStore } from './state/settings-store.ts';
+import { TaskStore } from './state/task-store.ts';
+import { browseSource } from './tasks/browse-source.ts';
+import { checkSource } from './tasks/check-source.ts';
+import { Jobs } from './tasks/jobs.ts';
+import { createScheduler } from './tasks/scheduler.ts';
+import { createTaskRunner } from './tasks/worker-runner.ts';
+import { SetupCode } from './web/access/setup-code.ts';
+import { createApp } from './web/create-app.ts';
+import { createWebServer } from './web/create-server.ts';
+import type { Services } from './web/services.ts';
+
+export interface ServiceOptions {
+  /** Databases, key and log; made at need, for its owner only. */
+  readonly stateDir: string;
+  /** Address to listen on, such as `127.0.0.1`; empty for all. */
+  readonly listen: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** `/`, or `/sitebackup/` behind another web server. */
+  readonly basePath: string;
+  readonly trustedProxies: readonly string[];
+  readonly logLevel: LogLevel;
+  /** Views are read again for each page: for people who change them. */
+  readonly isViewReloaded: boolean;
+}
+
+/** The running service. */
+export interface Service {
+  readonly services: Services;
+  readonly port: number;
+  /** For the first person who signs in; undefined once there is an account. */
+  readonly setupCode: string | undefined;
+  /** Stops taking requests, brings runs to a safe point, and closes everything in the reverse order of its making. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds every object, starts the web server and the scheduler. Throws `state-unreadable`, `state-newer-than-program` or
+ * `disk-full` for the state, and the system's error where the address cannot be listened on.
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const clock = systemClock;
+  const { stateDir } = options;
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const logFile = join(stateDir, 'site-backup.log');
+  const log = createLog({ to: { file: logFile }, level: options.logLevel });
+  const db = openAppDatabase(stateDir);
+  try {
+    const box = SecretBox.open(stateDir);
+    const tasks = new TaskStore(db, box);
+    const runs = new RunStore(db);
+    const settings = new SettingsStore(db);
+    const runner = createTaskRunner({ tasks, runs, settings, stateDir, clock, log });
+    const scheduler = createScheduler({ tasks, runs, settings, runner, clock, log });
+    const accounts = new AccountStore(db);
+    const services: Services = {
+      tasks,
+      drafts: new DraftStore(db, box),
+      runs,
+      settings,
+      activity: new ActivityStore(db),
+      accounts,
+      runner,
+      scheduler,
+      jobs: new Jobs(clock, log),
+      checkConnection: (source, signal) =>
+        checkSource(source, { source: openSource(source, { clock }), clock, signal }),
+      browseSource: (source, folder, signal) => browseSource(source, folder, { clock, signal }),
+      clock,
+      log,
+      version: programVersion(),
+      stateDir,
+      logFile,
+    };
+    const setup = accounts.hasAccount() ? undefined : SetupCode.create(clock);
+    const server = createWebServer(createApp(services, { ...options, setupCode: setup?.setupCode }));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port: options.port, ...(options.listen === '' ? {} : { host: options.listen }) }, resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    scheduler.start();
+    log.info('service-started', { version: services.version, port, basePath: options.basePath });
+    return {
+      services,
+      port,
+      setupCode: setup?.code,
+      async stop() {
+        scheduler.stop();
+        server.close();
+        await Promise.all([runner.shutdown(), services.jobs.shutdown()]);
+        // Streams of live numbers would keep it open for ever.
+        server.closeAllConnections();
+        db.close();
+        log.info('service-stopped');
+        log.close();
+      },
+    };
+  } catch (error) {
+    db.close();
+    log.close();
+    throw error;
+  }
+}
+
+function programVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,182 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { RunnerEvent, TaskActivity } from '../tasks/task-runner.ts';
+import { answerGone } from './error-pages.ts';
+import { liveHubOf } from './live-hub.ts';
+import type { LiveHub } from './live-hub.ts';
+import { buildLiveRun } from './pages/live-run.ts';
+import type { LiveRunView } from './pages/live-run.ts';
+import { outcomeState } from './pages/task-state.ts';
+import { pageOf } from './page-context.ts';
+import type { PageContext } from './page-context.ts';
+import { askedText } from './query.ts';
+import type { Services } from './services.ts';
+import { storedReport } from './stored-report.ts';
+import { idOf } from './task-path.ts';
+
+/** Open streams of all browsers; further ones are told to ask again and again instead. */
+export const STREAMS_MAX = 64;
+const TOPICS_MAX = 4;
+const HEARTBEAT_MS = 15_000;
+const RETRY_MS = 3000;
+/** More waiting than this, and the browser does not read: the stream is closed, and it can come again. */
+const UNSENT_BYTES_MAX = 256 * 1024;
+
+type Topic = { readonly kind: 'tasks' } | { readonly kind: 'task'; readonly taskId: number };
+
+/** Words by their place in the page: `run.214.percent`. null: no value, such as a total that is not known. */
+export type LiveValues = Readonly<Record<string, string | number | null>>;
+
+/** The stream of what changes: `GET /events?topics=tasks,task:7`. */
+export function streamEvents(services: Services): RequestHandler {
+  const hub = liveHubOf(services);
+  return (req, res) => {
+    const topics = parseTopics(askedText(req, 'topics'));
+    if (topics.length === 0) {
+      res.status(400).json({ error: 'bad-request' });
+      return;
+    }
+    if (hub.listenerCount >= STREAMS_MAX) {
+      res.status(503).json({ error: 'busy' });
+      return;
+    }
+    openStream(services, hub, topics, res);
+  };
+}
+
+/** The same for browsers whose stream does not get through. */
+export function showTasksLive(services: Services): RequestHandler {
+  const hub = liveHubOf(services);
+  return (_req, res) => {
+    res.json({ sequence: hub.sequence, values: liveValues(services, [{ kind: 'tasks' }], pageOf(res)) });
+  };
+}
+
+export function showTaskLive(services: Services): RequestHandler {
+  const hub = liveHubOf(services);
+  return async (req: Request, res: Response) => {
+    const taskId = idOf(req.params['id']);
+    if (taskId === undefined || services.tasks.get(taskId) === undefined) {
+      await answerGone(req, res, 'task');
+      return;
+    }
+    res.json({ sequence: hub.sequence, values: liveValues(services, [{ kind: 'task', taskId }], pageOf(res)) });
+  };
+}
+
+function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], res: Response): void {
+  const page = pageOf(res);
+  // DSM's nginx passes the stream on at once only when it is told so.
+  res.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store, no-transform', 'X-Accel-Buffering': 'no' });
+  res.flushHeaders();
+  res.write(`retry: ${RETRY_MS}\n\n`);
+
+  let events = 0;
+  let sent: LiveValues = {};
+  let changed: { words: string } | undefined;
+  const send = (name: string, data: object): void => {
+    if (res.writableLength > UNSENT_BYTES_MAX) {
+      close();
+      return;
+    }
+    res.write(`id: ${hub.sequence}.${++events}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  };
+  const tell = (): void => {
+    if (changed !== undefined) send('changed', { sequence: hub.sequence, say: changed.words });
+    changed = undefined;
+    const values = liveValues(services, topics, page);
+    const news = Object.fromEntries(Object.entries(values).filter(([key, value]) => sent[key] !== value));
+    sent = values;
+    if (Object.keys(news).length > 0) send('values', news);
+  };
+  const unlisten = hub.listen({
+    onTick: tell,
+    onChange(taskId, event) {
+      if (!topics.some((topic) => topic.kind === 'tasks' || topic.taskId === taskId)) return;
+      const words = announcement(services, taskId, event, page);
+      changed = { words: words === '' ? (changed?.words ?? '') : words };
+    },
+  });
+  const heartbeat = setInterval(() => {
+    if (page.isStillSignedIn()) res.write(': still here\n\n');
+    else close();
+  }, HEARTBEAT_MS);
+  const close = (): void => {
+    clearInterval(heartbeat);
+    unlisten();
+    res.end();
+  };
+  res.on('close', close);
+  res.on('error', close);
+  send('hello', { version: services.version, sequence: hub.sequence });
+  tell();
+}
+
+function parseTopics(text: string): Topic[] {
+  const topics = text.split(',').map((name): Topic | undefined => {
+    if (name === 'tasks') return { kind: 'tasks' };
+    const taskId = name.startsWith('task:') ? idOf(name.slice('task:'.length)) : undefined;
+    return taskId === undefined ? undefined : { kind: 'task', taskId };
+  });
+  return topics.filter((topic) => topic !== undefined).slice(0, TOPICS_MAX);
+}
+
+function liveValues(services: Services, topics: readonly Topic[], page: PageContext): LiveValues {
+  const values: Record<string, string | number | null> = {};
+  for (const topic of topics) {
+    if (topic.kind === 'tasks') {
+      for (const activity of services.runner.activities()) {
+        if (activity.phase === 'queued') continue;
+        const view = liveRun(services, activity, page);
+        values[`task.${activity.taskId}.line`] = view.short;
+        values[`task.${activity.taskId}.progress`] = view.progress ?? null;
+      }
+    } else {
+      const activity = services.runner.activity(topic.taskId);
+      if (activity === undefined || activity.phase === 'queued') continue;
+      const view = liveRun(services, activity, page);
+      for (const name of RUN_VALUES) values[`run.${activity.runId}.${name}`] = view[name] ?? null;
+    }
+  }
+  return values;
+}
+
+const RUN_VALUES = [
+  'percent',
+  'progress',
+  'headline',
+  'left',
+  'ends',
+  'speed',
+  'filesPerSecond',
+  'elapsed',
+  'connections',
+  'failed',
+  'current',
+  'stalled',
+] as const satisfies readonly (keyof LiveRunView)[];
+
+function liveRun(services: Services, activity: TaskActivity, page: PageContext): LiveRunView {
+  const trail = liveHubOf(services).trail(activity.runId);
+  const filesLastTime = filesOf(services, activity);
+  const input = { activity, trail, nowMs: services.clock.nowMs(), filesLastTime };
+  return buildLiveRun(input, page.text, page.dates);
+}
+
+/** Only while the site is being looked at: the number is compared with. */
+function filesOf(services: Services, activity: TaskActivity): number | undefined {
+  if (activity.progress?.stage !== 'scanning') return undefined;
+  return storedReport(services.runs.lastFinished(activity.taskId))?.counts.listed;
+}
+
+/** What a screen reader is told; empty for what is not worth it. */
+function announcement(services: Services, taskId: number, event: RunnerEvent, page: PageContext): string {
+  const name = services.tasks.get(taskId)?.name ?? '';
+  if (event.kind === 'ended') {
+    return page.t('live.ended', { name, state: page.t(`st.${outcomeState(event.outcome)}`) });
+  }
+  if (event.kind === 'phase') {
+    const { phase } = event.activity;
+    return phase === 'running' ? page.t('live.started', { name }) : '';
+  }
+  return '';
+}

@@ -1,0 +1,62 @@
+import type { FormFault, FormField } from '../../settings/parse-form.ts';
+import type { Text } from '../../text.ts';
+
+/** A message above a field, and in the summary with a link to it. */
+export interface FieldMessage {
+  /** The id of the input. */
+  readonly field: string;
+  readonly words: string;
+}
+
+/** The name that each field has on the page. */
+export const FIELD_LABELS: Readonly<Record<FormField, string>> = {
+  name: 'f.name',
+  protocol: 'f.protocol',
+  host: 'f.host',
+  port: 'f.port',
+  user: 'f.user',
+  password: 'f.pass',
+  fingerprint: 'f.fingerprint',
+  folder: 'f.remote',
+  sets: 'f.sets',
+  exclude: 'f.exclude',
+  include: 'f.include',
+  minSize: 'f.minsize',
+  maxSize: 'f.maxsize',
+  newerThanDays: 'f.newer',
+  olderThanDays: 'f.older',
+  target: 'f.local',
+  scheduleKind: 'f.when',
+  everyCount: 'f.every',
+  everyUnit: 'f.every',
+  days: 'f.days',
+  times: 'f.times',
+  cron: 'f.cron',
+  hasAllowedHours: 'f.hours',
+  hoursFrom: 'f.hours',
+  hoursTo: 'f.hours',
+  deletion: 'f.ondelete',
+  connections: 'f.conns',
+  speed: 'f.speed',
+  speedFrom: 'f.speedhours',
+  speedTo: 'f.speedhours',
+  speedLimit: 'f.speedhours',
+  restat: 'f.restat',
+  attempts: 'f.attempts',
+  firstDelaySeconds: 'f.delay',
+  connectSeconds: 'f.connecttime',
+  idleSeconds: 'f.idletime',
+};
+
+/** The words for a fault: the text `e.<field>.<what>` where there is a closer one, else `e.<field>`. */
+export function faultMessages(faults: readonly FormFault[], text: Text): FieldMessage[] {
+  return faults.map(({ field, key, facts }) => {
+    const close = `e.${field}.${key.replace(/^fault\./, '')}`;
+    return { field, words: text.t(text.has(close) ? close : `e.${field}`, facts) };
+  });
+}
+
+/** By the id of their input, for the templates. */
+export function messagesByField(messages: readonly FieldMessage[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(messages.map(({ field, words }) => [field, words]));
+}

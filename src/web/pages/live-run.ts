@@ -1,0 +1,150 @@
+import type { Text } from '../../text.ts';
+import type { TaskActivity } from '../../tasks/task-runner.ts';
+import type { Dates } from '../dates.ts';
+import type { RunTrail } from '../live-hub.ts';
+import { roughDuration } from './run-words.ts';
+
+/** Before this much time in its stage, a rate says nothing about the rest. */
+const ESTIMATE_AFTER_MS = 20_000;
+/** A run in which nothing arrives for so long is said to be stalled. */
+const STALLED_AFTER_MS = 30_000;
+
+/** The phases of a run as people see them; planning is part of looking at the site. */
+export const PHASES = ['connect', 'scan', 'download', 'finish'] as const;
+
+const PHASE_OF_STAGE = { connecting: 0, scanning: 1, planning: 1, transferring: 2, finishing: 3 } as const;
+
+/** The numbers of a run under way, in words. All strings may stand in a page as they are told; none is HTML. */
+export interface LiveRunView {
+  readonly phase: number;
+  /** Empty while there is no total. */
+  readonly percent: string;
+  /** 0 to 100; undefined while there is no total: an invented one would be a lie. */
+  readonly progress: number | undefined;
+  readonly headline: string;
+  readonly left: string;
+  readonly ends: string;
+  readonly speed: string;
+  readonly filesPerSecond: string;
+  readonly elapsed: string;
+  readonly connections: string;
+  readonly failed: string;
+  readonly current: string;
+  readonly stalled: string;
+  /** One line for the list of tasks. */
+  readonly short: string;
+}
+
+export interface LiveRunInput {
+  readonly activity: TaskActivity;
+  readonly trail: RunTrail | undefined;
+  readonly nowMs: number;
+  /** Files of the site at the last run that saw all of it. */
+  readonly filesLastTime: number | undefined;
+}
+
+export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): LiveRunView {
+  const { activity, trail, nowMs } = input;
+  const { progress } = activity;
+  const { t } = text;
+  const stage = progress?.stage ?? 'connecting';
+  const isTransferring = stage === 'transferring' || stage === 'finishing';
+  const share = progress === undefined || !isTransferring ? undefined : shareDone(progress);
+  const percent = share === undefined ? '' : t('pr.percent', { n: share });
+  const leftMs = stage === 'transferring' ? honestLeftMs(progress, trail, nowMs) : undefined;
+  const about = leftMs === undefined ? undefined : t('pr.about', { x: roughDuration(leftMs, text) });
+  const elapsedMs = activity.startedMs === undefined ? 0 : Math.max(0, nowMs - activity.startedMs);
+  const speed = progress?.bytesPerSecond ?? 0;
+  return {
+    phase: PHASE_OF_STAGE[stage],
+    percent,
+    progress: share,
+    headline: headline(input, text),
+    left: about ?? (stage === 'transferring' ? t('pr.calc') : ''),
+    ends: leftMs === undefined ? '' : t('pr.ends', { t: dates.clock(nowMs + leftMs) }),
+    speed: text.bytesPerSecond(stage === 'transferring' ? speed : 0),
+    filesPerSecond: text.number(Math.round(stage === 'transferring' ? (trail?.filesPerSecond ?? 0) : 0)),
+    elapsed: elapsedMs < 10_000 ? roughDuration(elapsedMs, text) : text.duration(elapsedMs),
+    connections: text.number(progress?.connections ?? 0),
+    failed: text.number(progress?.filesFailed ?? 0),
+    current: stage === 'transferring' ? (progress?.currentPath ?? '') : '',
+    stalled: stalledWords(input, text),
+    short: shortLine(input, { percent, about }, text),
+  };
+}
+
+/** The lesser of files and bytes, never 100 before the end. */
+function shareDone(progress: NonNullable<TaskActivity['progress']>): number {
+  const { filesPlanned, bytesPlanned, filesDone, filesFailed, bytesDone } = progress;
+  const byFiles = filesPlanned === 0 ? 1 : (filesDone + filesFailed) / filesPlanned;
+  const byBytes = bytesPlanned === 0 ? 1 : bytesDone / bytesPlanned;
+  const share = Math.floor(Math.min(byFiles, byBytes) * 100);
+  return Math.max(0, Math.min(progress.stage === 'finishing' ? 100 : 99, share));
+}
+
+function headline({ activity, filesLastTime }: LiveRunInput, text: Text): string {
+  const { progress } = activity;
+  const { t } = text;
+  if (activity.phase === 'stopping') return t('pr.stopping');
+  if (progress === undefined || progress.stage === 'connecting') return t('pr.connecting');
+  switch (progress.stage) {
+    case 'scanning':
+      return t('pr.scanning', {
+        count: progress.filesListed,
+        n: progress.filesListed,
+        last: filesLastTime === undefined ? undefined : text.number(filesLastTime),
+      });
+    case 'planning':
+      return t('pr.planning', { count: progress.filesListed, n: progress.filesListed });
+    case 'transferring':
+    case 'finishing':
+      return t('pr.done', {
+        count: progress.filesPlanned,
+        files: text.number(progress.filesDone + progress.filesFailed),
+        filesAll: text.number(progress.filesPlanned),
+        bytes: text.bytes(progress.bytesDone),
+        bytesAll: text.bytes(progress.bytesPlanned),
+      });
+  }
+}
+
+function shortLine(
+  { activity }: LiveRunInput,
+  words: { readonly percent: string; readonly about: string | undefined },
+  text: Text,
+): string {
+  const { progress } = activity;
+  if (activity.phase === 'stopping') return text.t('pr.short.stopping');
+  if (words.percent !== '') return words.about === undefined ? words.percent : `${words.percent} · ${words.about}`;
+  if (progress?.stage === 'scanning' || progress?.stage === 'planning') {
+    return text.t('pr.short.scanning', { count: progress.filesListed, n: progress.filesListed });
+  }
+  return text.t('pr.short.connecting');
+}
+
+function stalledWords({ activity, trail, nowMs }: LiveRunInput, text: Text): string {
+  const stage = activity.progress?.stage;
+  if (trail === undefined || (stage !== 'scanning' && stage !== 'transferring')) return '';
+  const silentMs = nowMs - trail.movedMs;
+  // In steps of ten: a number that ticks says no more.
+  return silentMs < STALLED_AFTER_MS ? '' : text.t('pr.stalled', { s: Math.floor(silentMs / 10_000) * 10 });
+}
+
+function honestLeftMs(
+  progress: TaskActivity['progress'],
+  trail: RunTrail | undefined,
+  nowMs: number,
+): number | undefined {
+  if (progress?.secondsLeft === undefined || trail === undefined) return undefined;
+  if (nowMs - trail.stageSinceMs < ESTIMATE_AFTER_MS) return undefined;
+  return roundedLeftMs(progress.secondsLeft * 1000);
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Up to whole minutes below an hour, five minutes below three, hours beyond: no more exact than it is known. */
+export function roundedLeftMs(leftMs: number): number {
+  const stepMs = leftMs < HOUR_MS ? MINUTE_MS : leftMs < 3 * HOUR_MS ? 5 * MINUTE_MS : HOUR_MS;
+  return Math.max(MINUTE_MS, Math.ceil(leftMs / stepMs) * stepMs);
+}

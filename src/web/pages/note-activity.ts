@@ -1,0 +1,26 @@
+import type { Services } from '../services.ts';
+
+/** What people do on the pages; each has a text `activity.<action>`. */
+export type PageAction =
+  | 'task-created'
+  | 'task-changed'
+  | 'task-duplicated'
+  | 'task-paused'
+  | 'task-resumed'
+  | 'task-deleted'
+  | 'task-files-deleted'
+  | 'settings-changed'
+  | 'database-compacted'
+  | 'integrity-checked'
+  | 'diagnostics-downloaded';
+
+/** Writes down who did what. Never a secret. */
+export function noteActivity(
+  services: Services,
+  actor: string | undefined,
+  action: PageAction,
+  subject?: string,
+  detail?: string,
+): void {
+  services.activity.add({ atMs: services.clock.nowMs(), actor, action, subject, detail });
+}

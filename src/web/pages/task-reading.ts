@@ -1,0 +1,33 @@
+import { closedSince, isOpenAt } from '../../settings/allowed-hours.ts';
+import type { StoredRun } from '../../state/run-store.ts';
+import type { StoredTask } from '../../state/task-store.ts';
+import { liveHubOf } from '../live-hub.ts';
+import type { Services } from '../services.ts';
+import type { TaskInput } from './tasks-view.ts';
+
+/** A run that ended this soon after the hours did was stopped by them. */
+const HOURS_GRACE_MS = 5 * 60_000;
+
+/** Everything that lists and headings show of a task, its marks left out: those of all tasks are read together. */
+export function readTaskInput(services: Services, task: StoredTask, timeZone: string): Omit<TaskInput, 'marks'> {
+  const { runs, runner, scheduler, clock } = services;
+  const activity = runner.activity(task.id);
+  const lastEnded = runs.lastEnded(task.id);
+  return {
+    task,
+    activity,
+    trail: activity === undefined ? undefined : liveHubOf(services).trail(activity.runId),
+    lastEnded,
+    lastFinished: runs.lastFinished(task.id),
+    nextMs: scheduler.nextRun(task.id),
+    isOverdue: scheduler.isOverdue(task.id),
+    waitsForHours: waitsForHours(task, lastEnded, clock.nowMs(), timeZone),
+  };
+}
+
+function waitsForHours(task: StoredTask, run: StoredRun | undefined, nowMs: number, timeZone: string): boolean {
+  const hours = task.schedule.allowedHours;
+  if (hours === undefined || run?.outcome !== 'cancelled' || isOpenAt(hours, nowMs, timeZone)) return false;
+  const closedMs = closedSince(hours, nowMs, timeZone);
+  return run.endedMs !== undefined && run.endedMs >= closedMs && run.endedMs < closedMs + HOURS_GRACE_MS;
+}

@@ -1,0 +1,377 @@
+import type { TaskActivity } from '../../tasks/task-runner.ts';
+import type { RunMark, RunTotals, StoredRun } from '../../state/run-store.ts';
+import type { StoredTask } from '../../state/task-store.ts';
+import type { Text } from '../../text.ts';
+import type { Dates } from '../dates.ts';
+import type { RunTrail } from '../live-hub.ts';
+import { storedReport } from '../stored-report.ts';
+import type { StoredReport } from '../stored-report.ts';
+import { taskPath } from '../task-path.ts';
+import type { Volume } from '../volumes.ts';
+import { buildHappening } from './activity-rows.ts';
+import type { Happening } from './activity-rows.ts';
+import { buildLiveRun } from './live-run.ts';
+import { buildStrip } from './run-charts.ts';
+import type { StripView } from './run-charts.ts';
+import { resultWords, roughDuration, tookMs } from './run-words.ts';
+import { ATTENTION_STATES, STATE_LOOKS, taskState } from './task-state.ts';
+import type { TaskState, Tone } from './task-state.ts';
+
+/** Tasks on one page of the list. */
+export const TASKS_PAGE = 50;
+/** Rows of the attention list; the others are behind a filter. */
+const ATTENTION_MAX = 3;
+
+export const FILTERS = ['all', 'attention', 'running', 'ok', 'paused'] as const;
+export type TaskFilter = (typeof FILTERS)[number];
+
+export const SORTS = ['status', 'name', 'last', 'size', 'next'] as const;
+export type TaskSort = (typeof SORTS)[number];
+
+export interface TasksQuery {
+  readonly filter: TaskFilter;
+  readonly words: string;
+  readonly sort: TaskSort;
+  readonly isReversed: boolean;
+  /** From 1. */
+  readonly page: number;
+}
+
+/** What is known of one task. */
+export interface TaskInput {
+  readonly task: StoredTask;
+  readonly activity: TaskActivity | undefined;
+  readonly trail: RunTrail | undefined;
+  readonly lastEnded: StoredRun | undefined;
+  readonly lastFinished: StoredRun | undefined;
+  readonly marks: readonly RunMark[];
+  readonly nextMs: number | undefined;
+  readonly isOverdue: boolean;
+  readonly waitsForHours: boolean;
+}
+
+export interface TasksInput {
+  readonly tasks: readonly TaskInput[];
+  readonly query: TasksQuery;
+  readonly happenings: readonly Happening[];
+  readonly day: RunTotals;
+  readonly volumes: readonly Volume[];
+  readonly nowMs: number;
+}
+
+export interface PillView {
+  readonly state: TaskState;
+  readonly tone: Tone;
+  readonly icon: string;
+  readonly words: string;
+}
+
+export interface TaskRowView {
+  readonly id: number;
+  readonly name: string;
+  readonly path: string;
+  readonly protocol: string;
+  readonly isPlain: boolean;
+  readonly place: string;
+  readonly pill: PillView;
+  readonly line: string;
+  readonly isActive: boolean;
+  readonly isRunning: boolean;
+  /** undefined: no total is known yet. */
+  readonly progress: number | undefined;
+  readonly lastMs: number | undefined;
+  readonly took: string;
+  readonly strip: StripView;
+  readonly size: string;
+  readonly files: string;
+  readonly nextDay: string;
+  readonly nextClock: string;
+}
+
+interface Ranked {
+  readonly view: TaskRowView;
+  readonly input: TaskInput;
+  readonly report: StoredReport | undefined;
+  readonly sizeKey: number;
+}
+
+export interface AttentionView {
+  readonly tone: Tone;
+  readonly icon: string;
+  readonly name: string;
+  readonly words: string;
+  readonly action: { readonly kind: 'open' | 'run'; readonly path: string; readonly words: string };
+}
+
+export interface TasksView {
+  readonly isEmpty: boolean;
+  readonly noMatch: string;
+  readonly attention: readonly AttentionView[];
+  readonly attentionMore: string;
+  readonly chips: readonly { readonly words: string; readonly count: number; readonly path: string; readonly isCurrent: boolean }[];
+  readonly columns: Readonly<Record<TaskSort, { readonly path: string; readonly sorted: 'ascending' | 'descending' | undefined }>>;
+  readonly query: TasksQuery;
+  readonly rows: readonly TaskRowView[];
+  readonly total: string;
+  readonly newer: string | undefined;
+  readonly older: string | undefined;
+  readonly happenings: readonly (ReturnType<typeof buildHappening> & { readonly time: string })[];
+  readonly day: { readonly copied: string; readonly files: string; readonly runs: string; readonly failed: string; readonly stored: string };
+  readonly next: { readonly name: string; readonly when: string } | undefined;
+  readonly volumes: readonly { readonly name: string; readonly percent: number; readonly tone: string; readonly words: string }[];
+}
+
+export function buildTasksView(input: TasksInput, text: Text, dates: Dates): TasksView {
+  const { query } = input;
+  const all = input.tasks.map((task) => rank(task, input.nowMs, text, dates));
+  const found = all.filter((row) => matchesFilter(row, query.filter) && matchesWords(row, query.words)).sort(order(query));
+  const pages = Math.max(1, Math.ceil(found.length / TASKS_PAGE));
+  const page = Math.min(query.page, pages);
+  const attention = all.filter((row) => ATTENTION_STATES.has(row.view.pill.state)).sort(order(WORST_FIRST));
+  return {
+    isEmpty: all.length === 0,
+    noMatch: found.length > 0 ? '' : noMatchWords(query, text),
+    attention: attention.slice(0, ATTENTION_MAX).map((row) => attentionView(row, text)),
+    attentionMore:
+      attention.length > ATTENTION_MAX ? text.t('dash.attention-more', { count: attention.length - ATTENTION_MAX }) : '',
+    chips: FILTERS.map((filter) => ({
+      words: text.t(FILTER_WORDS[filter]),
+      count: all.filter((row) => matchesFilter(row, filter)).length,
+      path: tasksPath({ ...query, filter, page: 1 }),
+      isCurrent: filter === query.filter,
+    })),
+    columns: Object.fromEntries(SORTS.map((sort) => [sort, column(sort, query)])) as TasksView['columns'],
+    query,
+    rows: found.slice((page - 1) * TASKS_PAGE, page * TASKS_PAGE).map((row) => row.view),
+    total: text.t('dash.count', { count: found.length }),
+    newer: page > 1 ? tasksPath({ ...query, page: page - 1 }) : undefined,
+    older: page < pages ? tasksPath({ ...query, page: page + 1 }) : undefined,
+    happenings: input.happenings.map((happening) => ({
+      ...buildHappening(happening, text),
+      time: dates.clock(happening.atMs),
+    })),
+    day: dayView(input.day, all, text),
+    next: nextView(all, dates),
+    volumes: input.volumes.map((volume) => volumeView(volume, text)),
+  };
+}
+
+const WORST_FIRST: TasksQuery = { filter: 'all', words: '', sort: 'status', isReversed: false, page: 1 };
+
+const FILTER_WORDS: Readonly<Record<TaskFilter, string>> = {
+  all: 'dash.all',
+  attention: 'dash.attention',
+  running: 'st.running',
+  ok: 'st.ok',
+  paused: 'dash.paused',
+};
+
+/** The URL that shows the list so. */
+export function tasksPath(query: TasksQuery): string {
+  const parameters = new URLSearchParams();
+  if (query.filter !== 'all') parameters.set('state', query.filter);
+  if (query.words !== '') parameters.set('q', query.words);
+  if (query.sort !== 'status' || query.isReversed) parameters.set('sort', (query.isReversed ? '-' : '') + query.sort);
+  if (query.page > 1) parameters.set('page', String(query.page));
+  const search = parameters.toString();
+  return search === '' ? '/tasks' : `/tasks?${search}`;
+}
+
+/** The state of a task and how it is shown. */
+export function pillOf(input: Omit<TaskInput, 'marks' | 'trail' | 'lastFinished'>, text: Text): PillView {
+  const state = taskState({
+    phase: input.activity?.phase,
+    lastOutcome: input.lastEnded?.outcome,
+    lastCode: storedReport(input.lastEnded)?.cause?.code,
+    isUsable: input.task.settings !== undefined,
+    isPaused: input.task.isPaused,
+    isOverdue: input.isOverdue,
+    waitsForHours: input.waitsForHours,
+  });
+  const { tone, icon } = STATE_LOOKS[state];
+  return { state, tone, icon, words: text.t(`st.${state}`) };
+}
+
+function rank(input: TaskInput, nowMs: number, text: Text, dates: Dates): Ranked {
+  const { task, activity, lastEnded } = input;
+  const pill = pillOf(input, text);
+  const report = storedReport(lastEnded);
+  const finished = storedReport(input.lastFinished);
+  const live =
+    activity === undefined || activity.phase === 'queued'
+      ? undefined
+      : buildLiveRun({ activity, trail: input.trail, nowMs, filesLastTime: finished?.counts.listed }, text, dates);
+  const took = lastEnded === undefined ? undefined : tookMs(lastEnded);
+  const source = task.settings?.source;
+  const files = finished?.stored?.files ?? finished?.counts.listed;
+  const view: TaskRowView = {
+    id: task.id,
+    name: task.name,
+    path: taskPath(task),
+    protocol: source === undefined ? '' : PROTOCOL_WORDS[source.protocol],
+    isPlain: source?.protocol === 'ftp',
+    place: source === undefined ? '' : `${source.host}${source.folder === '/' ? '' : source.folder}`,
+    pill,
+    line: live?.short ?? lineWords(pill.state, input, report, text, dates),
+    isActive: activity !== undefined,
+    isRunning: live !== undefined,
+    progress: live?.progress,
+    lastMs: lastEnded?.startedMs ?? lastEnded?.queuedMs,
+    took: took === undefined ? '' : text.t(TOOK_KEYS[lastEnded?.outcome ?? ''] ?? 'dash.stopped-after', { x: roughDuration(took, text) }),
+    strip: buildStrip(input.marks, text, dates),
+    size: finished?.stored === undefined ? '' : text.bytes(finished.stored.bytes),
+    files: files === undefined ? '' : text.t('count.files', { count: files }),
+    nextDay: input.nextMs === undefined ? '' : dates.day(input.nextMs),
+    nextClock: input.nextMs === undefined ? '' : dates.clock(input.nextMs),
+  };
+  return { view, input, report, sizeKey: finished?.stored?.bytes ?? files ?? -1 };
+}
+
+export const PROTOCOL_WORDS = { ftp: 'FTP', ftps: 'FTPS', 'ftps-implicit': 'FTPS' } as const;
+
+const TOOK_KEYS: Readonly<Record<string, string>> = { complete: 'dash.took', incomplete: 'dash.took' };
+
+function lineWords(
+  state: TaskState,
+  { task, lastEnded, nextMs }: TaskInput,
+  report: StoredReport | undefined,
+  text: Text,
+  dates: Dates,
+): string {
+  if (task.settings === undefined) return text.t('short.settings-invalid');
+  switch (state) {
+    case 'queued':
+      return text.t(nextMs === undefined ? 'dash.line.queued' : 'dash.line.queued');
+    case 'overdue':
+      return lastEnded === undefined
+        ? text.t('dash.line.overdue')
+        : text.t('dash.line.overdue-since', { when: dates.when(lastEnded.startedMs ?? lastEnded.queuedMs) });
+    case 'paused':
+    case 'never':
+      return lastEnded === undefined ? '' : resultWords(lastEnded, report, text);
+    default:
+      return lastEnded === undefined ? '' : resultWords(lastEnded, report, text);
+  }
+}
+
+function attentionView({ view, input, report }: Ranked, text: Text): AttentionView {
+  const base = { tone: view.pill.tone, icon: view.pill.icon, name: view.name };
+  const open = (path: string, key: string): AttentionView['action'] => ({ kind: 'open', path, words: text.t(key) });
+  const runPath = input.lastEnded === undefined ? view.path : `/runs/${input.lastEnded.id}`;
+  if (input.task.settings === undefined) {
+    return { ...base, words: text.error('settings-invalid').cause, action: open(`${view.path}/edit`, 'act.edit') };
+  }
+  if (view.pill.state === 'overdue') {
+    const action = { kind: 'run', path: `/tasks/${view.id}/run`, words: text.t('act.backup') } as const;
+    return { ...base, words: text.t('dash.overdue'), action };
+  }
+  if (view.pill.state === 'partial') {
+    const words = text.t('dash.partial', { count: report?.failureCount ?? 0 });
+    return { ...base, words, action: open(runPath, 'act.view') };
+  }
+  const cause = report?.cause;
+  const words = cause === undefined ? text.error('internal').cause : text.error(cause.code, cause.facts).cause;
+  const times = failuresInRow(input.marks);
+  const repeated = times < 2 ? words : `${words} ${text.t('dash.in-row', { count: times })}`;
+  const fix = CONNECTION_CODES.has(cause?.code ?? '')
+    ? open(`${view.path}/edit#connection`, 'act.editconn')
+    : open(runPath, 'act.view');
+  return { ...base, words: repeated, action: fix };
+}
+
+/** Causes that are put right among the connection's settings. */
+export const CONNECTION_CODES: ReadonlySet<string> = new Set([
+  'login-rejected',
+  'host-unknown',
+  'connection-refused',
+  'tls-refused',
+  'certificate-untrusted',
+  'certificate-changed',
+  'protocol-unusable',
+  'remote-folder-missing',
+]);
+
+export function failuresInRow(marks: readonly RunMark[]): number {
+  const ended = marks.filter((mark) => mark.endedMs !== undefined);
+  const lastGood = ended.findLastIndex((mark) => mark.outcome !== 'failed');
+  return ended.length - 1 - lastGood;
+}
+
+function matchesFilter({ view }: Ranked, filter: TaskFilter): boolean {
+  switch (filter) {
+    case 'all':
+      return true;
+    case 'attention':
+      return ATTENTION_STATES.has(view.pill.state);
+    case 'running':
+      return view.isActive;
+    default:
+      return view.pill.state === filter;
+  }
+}
+
+function matchesWords({ view }: Ranked, words: string): boolean {
+  const wanted = words.trim().toLocaleLowerCase();
+  return wanted === '' || `${view.name}\n${view.place}`.toLocaleLowerCase().includes(wanted);
+}
+
+const byName = (a: Ranked, b: Ranked): number => a.view.name.localeCompare(b.view.name);
+const byNumber = (a: number, b: number): number => (a === b ? 0 : a - b);
+
+const ORDERS: Readonly<Record<TaskSort, (a: Ranked, b: Ranked) => number>> = {
+  status: (a, b) => byNumber(STATE_LOOKS[a.view.pill.state].rank, STATE_LOOKS[b.view.pill.state].rank),
+  name: byName,
+  last: (a, b) => byNumber(b.view.lastMs ?? -1, a.view.lastMs ?? -1),
+  size: (a, b) => byNumber(b.sizeKey, a.sizeKey),
+  next: (a, b) => byNumber(a.input.nextMs ?? Infinity, b.input.nextMs ?? Infinity),
+};
+
+function order({ sort, isReversed }: TasksQuery): (a: Ranked, b: Ranked) => number {
+  return (a, b) => (isReversed ? -1 : 1) * ORDERS[sort](a, b) || byName(a, b);
+}
+
+/** A press on the column that sorts already turns it round. */
+function column(sort: TaskSort, query: TasksQuery): TasksView['columns'][TaskSort] {
+  const isCurrent = sort === query.sort;
+  const path = tasksPath({ ...query, sort, isReversed: isCurrent && !query.isReversed, page: 1 });
+  const startsHigh = sort === 'last' || sort === 'size' || sort === 'status';
+  const sorted = startsHigh === query.isReversed ? 'ascending' : 'descending';
+  return { path, sorted: isCurrent ? sorted : undefined };
+}
+
+function noMatchWords(query: TasksQuery, text: Text): string {
+  return query.words === '' ? text.t('dash.nofilter') : text.t('dash.noresult', { q: query.words });
+}
+
+function dayView(day: RunTotals, all: readonly Ranked[], text: Text): TasksView['day'] {
+  const reports = all.map((row) => storedReport(row.input.lastFinished));
+  const bytes = reports.reduce((sum, report) => sum + (report?.stored?.bytes ?? 0), 0);
+  const files = reports.reduce((sum, report) => sum + (report?.stored?.files ?? report?.counts.listed ?? 0), 0);
+  return {
+    copied: text.bytes(day.bytes),
+    files: text.number(day.files),
+    runs: text.number(day.runs),
+    failed: day.failed === 0 ? '' : text.t('dash.day-failed', { count: day.failed }),
+    stored: bytes > 0 ? text.bytes(bytes) : text.t('count.files', { count: files }),
+  };
+}
+
+function nextView(all: readonly Ranked[], dates: Dates): TasksView['next'] {
+  const [first] = all.filter((row) => row.input.nextMs !== undefined).sort(ORDERS.next);
+  if (first?.input.nextMs === undefined) return undefined;
+  return { name: first.view.name, when: dates.when(first.input.nextMs) };
+}
+
+/** Above these shares of a volume somebody should know, and should act. */
+const VOLUME_WARN = 0.9;
+const VOLUME_ALARM = 0.97;
+
+function volumeView({ number, usedBytes, totalBytes }: Volume, text: Text): TasksView['volumes'][number] {
+  const share = totalBytes === 0 ? 0 : usedBytes / totalBytes;
+  return {
+    name: number === undefined ? text.t('app.volume.other') : text.t('app.volume.name', { number }),
+    percent: Math.floor(share * 100),
+    tone: share >= VOLUME_ALARM ? 'err' : share >= VOLUME_WARN ? 'warn' : 'quiet',
+    words: text.t('app.volume', { used: text.bytes(usedBytes), total: text.bytes(totalBytes) }),
+  };
+}

@@ -1,0 +1,78 @@
+import { ERROR_TABLE } from '../errors.ts';
+import type { ErrorCode, ErrorFacts } from '../errors.ts';
+import type { StoredRun } from '../state/run-store.ts';
+
+/** What the pages show of a run's report. A report of another version may lack numbers: they are 0 then. */
+export interface StoredReport {
+  readonly counts: Readonly<Record<(typeof COUNTS)[number], number>>;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly foldersComplete: number;
+  readonly foldersIncomplete: number;
+  readonly failureCount: number;
+  readonly cause: ReportCause | undefined;
+  /** What the task has on the NAS; undefined where the report does not say. */
+  readonly stored: { readonly files: number; readonly bytes: number } | undefined;
+}
+
+export interface ReportCause {
+  readonly code: ErrorCode;
+  readonly detail: string | undefined;
+  readonly facts: ErrorFacts;
+}
+
+const COUNTS = ['listed', 'unchanged', 'new', 'changed', 'vanished', 'downloaded', 'failed', 'retired'] as const;
+
+/** Reads what a run left. undefined where it left nothing, such as after a power cut. */
+export function storedReport(run: Pick<StoredRun, 'report'> | undefined): StoredReport | undefined {
+  if (run?.report === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(run.report);
+  } catch {
+    return undefined;
+  }
+  const report = asObject(value);
+  const counts = asObject(report['counts']);
+  const folders = asObject(report['folders']);
+  const stored = asObject(report['stored']);
+  return {
+    counts: Object.fromEntries(COUNTS.map((name) => [name, asNumber(counts[name])])) as StoredReport['counts'],
+    bytes: asNumber(report['bytes']),
+    durationMs: asNumber(report['durationMs']),
+    foldersComplete: asNumber(folders['complete']),
+    foldersIncomplete: asNumber(folders['incomplete']),
+    failureCount: asNumber(report['failureCount']),
+    cause: reportCause(report['cause']),
+    stored:
+      typeof stored['bytes'] === 'number'
+        ? { files: asNumber(stored['files']), bytes: asNumber(stored['bytes']) }
+        : undefined,
+  };
+}
+
+/** A code of this version's table; what another version wrote is an internal error to us. */
+export function asErrorCode(code: string): ErrorCode {
+  return Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : 'internal';
+}
+
+function reportCause(value: unknown): ReportCause | undefined {
+  const cause = asObject(value);
+  if (typeof cause['code'] !== 'string') return undefined;
+  const facts = Object.entries(asObject(cause['facts'])).filter(
+    (fact): fact is [string, string | number] => typeof fact[1] === 'string' || typeof fact[1] === 'number',
+  );
+  return {
+    code: asErrorCode(cause['code']),
+    detail: typeof cause['detail'] === 'string' ? cause['detail'] : undefined,
+    facts: Object.fromEntries(facts),
+  };
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function asNumber(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}

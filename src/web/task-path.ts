@@ -1,0 +1,25 @@
+const SLUG_LENGTH_MAX = 40;
+
+/** The path of a task's page. Only the number counts, so that old links live on after a rename. */
+export function taskPath(task: { readonly id: number; readonly name: string }): string {
+  const slug = slugOf(task.name);
+  return slug === '' ? `/tasks/${task.id}` : `/tasks/${task.id}-${slug}`;
+}
+
+/** `Boutique Lumière` as `boutique-lumiere`: for a URL or the name of a new folder. Empty where no letter is left. */
+export function slugOf(name: string): string {
+  return name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, SLUG_LENGTH_MAX)
+    .replace(/^-+|-+$/g, '');
+}
+
+/** The number in `7-garage-morel` or `7`; undefined for anything else. */
+export function idOf(value: unknown): number | undefined {
+  const match = typeof value === 'string' ? /^(\d{1,15})(?:-[^/]*)?$/.exec(value) : null;
+  const id = Number(match?.[1]);
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
