@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from './clock.ts';
@@ -8,6 +8,7 @@ import { openSource } from './remote/open-source.ts';
 import { AccountStore } from './state/account-store.ts';
 import { ActivityStore } from './state/activity-store.ts';
 import { openAppDatabase } from './state/app-database.ts';
+import { asStateError } from './state/database.ts';
 import { DraftStore } from './state/draft-store.ts';
 import { RunStore } from './state/run-store.ts';
 import { SecretBox } from './state/secret-box.ts';
@@ -22,6 +23,7 @@ import { SetupCode } from './web/access/setup-code.ts';
 import { createApp } from './web/create-app.ts';
 import { createWebServer } from './web/create-server.ts';
 import type { Services } from './web/services.ts';
+import { makePrivateFolder } from './state/private-folder.ts';
 
 export interface ServiceOptions {
   /** Databases, key and log; made at need, for its owner only. */
@@ -55,7 +57,11 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const clock = systemClock;
   const { stateDir } = options;
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  try {
+    makePrivateFolder(stateDir);
+  } catch (error) {
+    throw asStateError(error, stateDir);
+  }
   const logFile = join(stateDir, 'site-backup.log');
   const log = createLog({ to: { file: logFile }, level: options.logLevel });
   const db = openAppDatabase(stateDir);

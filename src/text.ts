@@ -13,19 +13,19 @@ export interface Text {
    * The text of `key`. `{name}` is a fact; `[[…]]` goes where one of its facts is missing. With a fact `count`, the
    * text `key.one` or `key.other` is taken. An unknown key gives the key itself.
    */
-  t(key: string, facts?: TextFacts): string;
-  has(key: string): boolean;
-  number(value: number): string;
+  readonly t: (key: string, facts?: TextFacts) => string;
+  readonly has: (key: string) => boolean;
+  readonly number: (value: number) => string;
   /** `1.5 GB`, with 1 GB = 1024³ bytes as in DSM. */
-  bytes(value: number): string;
-  bytesPerSecond(value: number): string;
+  readonly bytes: (value: number) => string;
+  readonly bytesPerSecond: (value: number) => string;
   /** `2 h 05 min`; two units at most. */
-  duration(durationMs: number): string;
+  readonly duration: (durationMs: number) => string;
   /**
    * What happened and what to do, for an error code. Facts that are not known may be left out; a fact `hint` chooses a
    * closer text where there is one.
    */
-  error(code: ErrorCode, facts?: TextFacts): { cause: string; action: string };
+  readonly error: (code: ErrorCode, facts?: TextFacts) => { cause: string; action: string };
 }
 
 /** Throws where the texts of the language are not where the program lies: a broken installation. */

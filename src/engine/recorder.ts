@@ -26,21 +26,29 @@ interface Pending {
 export class Recorder {
   readonly #context: RunContext;
   readonly #target: Target;
+  readonly #versionName: string;
   readonly #onFailed: (step: Step, error: BackupError) => void;
   #pending: Pending[] = [];
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> = Promise.resolve();
   #fault: Error | undefined;
 
-  constructor(context: RunContext, target: Target, onFailed: (step: Step, error: BackupError) => void) {
+  constructor(
+    context: RunContext,
+    target: Target,
+    versionName: string,
+    onFailed: (step: Step, error: BackupError) => void,
+  ) {
     this.#context = context;
     this.#target = target;
+    this.#versionName = versionName;
     this.#onFailed = onFailed;
   }
 
   /** Takes over a finished part. Waits while a full batch is being put away, and throws what stopped an earlier one. */
   async add(step: Step, part: Part, arrived: Arrived): Promise<void> {
     this.#throwFault();
+    this.#noteWhole(step, arrived);
     this.#pending.push({ step, part, arrived });
     if (this.#pending.length >= BATCH_FILES_MAX) {
       await this.flush();
@@ -74,30 +82,44 @@ export class Recorder {
       const steps = tables.steps('whole', ['download'], 0, BATCH_FILES_MAX);
       if (steps.length === 0) return;
       for (const step of steps) {
-        if (!(await this.#recoverStep(step))) tables.setStep(step.id, 'todo');
+        try {
+          if (await this.#recoverStep(step)) continue;
+        } catch (error) {
+          if (!isBackupError(error) || error.scope !== 'file') throw error;
+        }
+        tables.setStep(step.id, 'todo');
       }
-      await this.#target.flush();
     }
   }
 
   async #recoverStep(step: Step): Promise<boolean> {
     if (step.got === undefined) return false;
-    const { tables } = this.#context;
+    const { tables, index } = this.#context;
     const entry = tables.entry(step.runFolderId, step.name);
     if (entry === undefined) return false;
     const path = step.localPath as LocalPath;
     const part = await this.#target.openPart(partId(tables.pathOf(step), entry));
     if (await part.adopt(step.got)) {
-      await part.moveTo(path);
+      index.removeFile(tables.folderIdOf(step.runFolderId), step.name);
+      await this.#place(part, path);
     } else {
       await part.discard();
       if (!(await this.#target.holds(path, step.got))) return false;
     }
+    await this.#target.flush();
     const got = step.got;
     tables.transaction(() => {
       this.#record(step, got);
     });
     return true;
+  }
+
+  /** Without a wait for the disk: enough for a process that is killed. For a power cut, `#put` writes it again. */
+  #noteWhole(step: Step, arrived: Arrived): void {
+    const { tables } = this.#context;
+    tables.setDurable(false);
+    tables.setWhole(step.id, arrived);
+    tables.setDurable(true);
   }
 
   async #put(batch: readonly Pending[]): Promise<void> {
@@ -112,7 +134,7 @@ export class Recorder {
     const placed: Pending[] = [];
     for (const pending of batch) {
       try {
-        await pending.part.moveTo(pending.step.localPath as LocalPath);
+        await this.#place(pending.part, pending.step.localPath as LocalPath);
         placed.push(pending);
       } catch (error) {
         if (!isBackupError(error) || error.scope !== 'file') throw error;
@@ -124,6 +146,18 @@ export class Recorder {
     tables.transaction(() => {
       for (const { step, arrived } of placed) this.#record(step, arrived);
     });
+  }
+
+  async #place(part: Part, path: LocalPath): Promise<void> {
+    try {
+      await part.moveTo(path);
+    } catch (error) {
+      if (!isBackupError(error) || error.scope !== 'file' || (await this.#target.kindOf(path)) !== 'folder')
+        throw error;
+      // No record claims it: an earlier run dropped the records, and then could not move the folder away.
+      await this.#target.retire(path, this.#versionName);
+      await part.moveTo(path);
+    }
   }
 
   #record(step: Step, arrived: Arrived): void {

@@ -22,14 +22,14 @@ const PARTS_KEPT_MAX = 10_000;
  */
 export async function transferSteps(context: RunContext, target: Target, versionName: string): Promise<void> {
   const { tables, pool } = context;
-  const recorder = new Recorder(context, target, (step, error) => {
+  const recorder = new Recorder(context, target, versionName, (step, error) => {
     failStep(context, step, error);
   });
   tables.setDurable(true);
   try {
     await recorder.recover();
     await retireReplaced(context, target, versionName);
-    await makeFolders(context, target);
+    await makeFolders(context, target, versionName);
     const transfer = new FileTransfer(context, target, recorder);
     await pool.run(new StepQueue(context), {
       work: (session: RemoteSession, step: Step, attempt: number) => transfer.transfer(session, step, attempt),
@@ -114,7 +114,7 @@ async function removeUselessParts({ tables }: RunContext, target: Target): Promi
   await target.removePartsExcept(useful);
 }
 
-async function makeFolders(context: RunContext, target: Target): Promise<void> {
+async function makeFolders(context: RunContext, target: Target, versionName: string): Promise<void> {
   const { tables, log } = context;
   for (let afterId = 0; ;) {
     const places = tables.folderPlaces(afterId, PAGE);
@@ -122,7 +122,7 @@ async function makeFolders(context: RunContext, target: Target): Promise<void> {
     for (const { id, localPath } of places) {
       afterId = id;
       try {
-        await target.makeFolder(localPath as LocalPath);
+        await makeFolder(target, localPath as LocalPath, versionName);
       } catch (error) {
         if (!isBackupError(error) || error.scope !== 'file') throw error;
         // Its files will fail for the same reason, each by name; the folder itself must not be taken for complete.
@@ -130,5 +130,16 @@ async function makeFolders(context: RunContext, target: Target): Promise<void> {
         tables.setFailed(id, error.code, error.detail);
       }
     }
+  }
+}
+
+async function makeFolder(target: Target, path: LocalPath, versionName: string): Promise<void> {
+  try {
+    await target.makeFolder(path);
+  } catch (error) {
+    if (!isBackupError(error) || error.scope !== 'file' || (await target.kindOf(path)) !== 'file') throw error;
+    // No record claims it: an earlier run dropped the record, and then could not move the file away.
+    await target.retire(path, versionName);
+    await target.makeFolder(path);
   }
 }

@@ -90,6 +90,15 @@ export class Target {
     return { sizeBytes: stats.size, modifiedMs: Math.round(stats.mtimeMs) };
   }
 
+  /** What kind of thing lies there, links not followed; undefined where it is nothing. */
+  async kindOf(path: LocalPath): Promise<'file' | 'folder' | 'other' | undefined> {
+    const place = await this.#find(path);
+    const stats = place === undefined ? undefined : await lstatIfAny(this.#disk, place);
+    if (stats === undefined) return undefined;
+    if (stats.isDirectory()) return 'folder';
+    return stats.isFile() ? 'file' : 'other';
+  }
+
   /** True where a file of exactly this content lies there. Reads it whole. */
   async holds(path: LocalPath, content: FinishedPart): Promise<boolean> {
     const stats = await this.statFile(path);

@@ -54,7 +54,7 @@ export function scheduleFormJson(form: ScheduleForm): unknown {
 
 /** The field of `scheduleFormJson` that a fault of `parseSchedule` belongs to. */
 export function scheduleFieldOf(fault: SettingsFault): string {
-  const part = fault.path.split('/').find((name) => Object.hasOwn(FIELD_OF_PART, name));
+  const part = fault.path.split('/').findLast((name) => Object.hasOwn(FIELD_OF_PART, name));
   return part === undefined ? 'scheduleKind' : (FIELD_OF_PART[part] ?? 'scheduleKind');
 }
 

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { BackupError } from '../errors.ts';
+import { makePrivateFolder } from './private-folder.ts';
 
 /** One schema change; its place in its list is its number. */
 export interface Migration {
@@ -23,7 +24,7 @@ const WAL_BYTES_MAX = 16 * 1024 * 1024;
  */
 export function openDatabase(path: string, migrations: readonly Migration[]): Database.Database {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makePrivateFolder(dirname(path));
     const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     try {
       db.pragma('journal_mode = WAL');

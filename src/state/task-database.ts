@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BackupError } from '../errors.ts';
 import { asStateError, openDatabase } from './database.ts';
 import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
+import { makePrivateFolder } from './private-folder.ts';
 
 /** One task's database, held by this process alone until `close`. */
 export interface TaskDatabase {
@@ -87,7 +88,7 @@ function copyDatabase(from: string, to: string): void {
  */
 function holdLock(path: string, folder: string, name: string): () => void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makePrivateFolder(folder);
     const lock = new Database(path, { timeout: 0 });
     try {
       lock.exec('BEGIN EXCLUSIVE');

@@ -269,7 +269,7 @@ class TaskScheduler implements Scheduler {
   }
 
   /** Spreads the tasks of one account that are due at the same moment. */
-  #plan(task: PlannedTask, wantedMs: number, isCatchUp: boolean): Plan {
+  #plan(task: PlannedTask, wantedMs: number, isCatchUp: boolean): void {
     const hours = task.schedule.allowedHours;
     const dueMs = openFrom(hours, wantedMs, this.#timeZone);
     const takenMs = new Set<number>();
@@ -282,9 +282,7 @@ class TaskScheduler implements Scheduler {
     let atMs = dueMs;
     while (takenMs.has(atMs) && atMs < endMs) atMs += STAGGER_STEP_MS;
     // Beyond the end the runner's queue has to do.
-    const plan = { task, dueMs, atMs: atMs < endMs ? atMs : dueMs, isCatchUp };
-    this.#plans.set(task.id, plan);
-    return plan;
+    this.#plans.set(task.id, { task, dueMs, atMs: atMs < endMs ? atMs : dueMs, isCatchUp });
   }
 
   // Acting
@@ -375,13 +373,13 @@ class TaskScheduler implements Scheduler {
     }
   }
 
-  /** By a little: what has run must not run again. By much: the time before was the wrong one. */
+  /** What is counted in minutes keeps its distance; what has a time of day is looked for again. */
   #followClockBack(byMs: number): void {
     this.#options.log.warn('schedule-clock-set-back', { byMs });
     for (const plan of [...this.#plans.values()]) {
       const isCounted = plan.task.schedule.rule.kind === 'interval' || plan.isCatchUp;
       if (isCounted) this.#plans.set(plan.task.id, { ...plan, dueMs: plan.dueMs - byMs, atMs: plan.atMs - byMs });
-      else if (byMs > CLOCK_BACK_MAX_MS) this.#planNext(plan.task);
+      else this.#planNext(plan.task);
     }
   }
 }

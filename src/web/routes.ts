@@ -11,6 +11,7 @@ import { showTask } from './pages/task-overview.ts';
 import { showTasks } from './pages/tasks.ts';
 import { redirect } from './redirect.ts';
 import type { Services } from './services.ts';
+import { idOf } from './task-path.ts';
 
 /** The pages that are there for everybody, signed in or not. */
 export const OPEN_PATHS = ['/language', '/login', '/setup', '/theme'] as const;
@@ -31,6 +32,11 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
     redirect(res, '/tasks');
   });
   app.post('/logout', leave(access));
+
+  // `/tasks/new` is no task: its own line comes further down.
+  app.param('id', (_req, _res, next, value: string) => {
+    next(idOf(value) === undefined ? 'route' : undefined);
+  });
 
   // tasks
   app.get('/tasks', showTasks(services));

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -287,15 +288,18 @@ describe('A disk call that fails', () => {
   ] as const) {
     it(`${what} never breaks an invariant, is told, and the next run makes it good`, async () => {
       const total = await callsOfSecondRun();
-      for (let at = 1; at <= total; at += lasts ? 5 : 3) {
+      for (let at = 1; at <= total; at += lasts ? 7 : 3) {
         const fixture = await BackupFixture.start();
         try {
           await firstRun(fixture);
+          const whole = new Set([...fixture.snapshot().values()].map(({ sha256 }) => sha256));
+          for (const file of fixture.tree.files()) whole.add(createHash('sha256').update(file.read()).digest('hex'));
           calls = 0;
           failsAt = (call) => call === at || (lasts && call > at);
           const report = await fixture.run({ attempts: 2 });
           const hasMet = calls >= at;
           failsAt = () => false;
+          for (const [path, { sha256 }] of fixture.snapshot()) assert.ok(whole.has(sha256), `not whole: ${path}`);
           if (hasMet && lasts) assert.notEqual(report.outcome, 'complete', `call ${at}`);
           const next = await fixture.run();
           assert.equal(next.outcome, 'complete', `call ${at}: ${JSON.stringify([next.cause, next.failures])}`);

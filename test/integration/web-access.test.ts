@@ -96,7 +96,7 @@ describe('the first set-up', () => {
     await withApp(async (app) => {
       const visitor = app.visitor();
       const token = tokenIn((await visitor.ask('/setup')).text);
-      app.clock.pass(SETUP_CODE_MS);
+      app.clock.advance(SETUP_CODE_MS);
       const answer = await visitor.ask('/setup', { form: { _csrf: token, ...setup(app.code) } });
       assert.equal(answer.status, 422);
       assert.match(answer.text, /Restart Site Backup/);
@@ -195,17 +195,17 @@ describe('the sign-in', () => {
     await visitor.send('/login', login());
     const idleMs = app.services.settings.read().idleMinutes * 60_000;
     for (let passedMs = 0; passedMs + idleMs / 2 < SESSION_MS_MAX; passedMs += idleMs / 2) {
-      app.clock.pass(idleMs / 2);
+      app.clock.advance(idleMs / 2);
       if (passedMs < 3 * idleMs) assert.equal(await isIn(visitor), true, `after ${passedMs} ms`);
       else
         app.services.accounts.sessions('admin').forEach((s) => {
           app.services.accounts.setSeen(s.tokenHash, app.clock.nowMs());
         });
     }
-    app.clock.pass(idleMs / 2);
+    app.clock.advance(idleMs / 2);
     assert.equal(await isIn(visitor), false, 'seven days');
     await visitor.send('/login', login());
-    app.clock.pass(idleMs);
+    app.clock.advance(idleMs);
     assert.equal(await isIn(visitor), false, 'idle');
   });
 
@@ -213,9 +213,9 @@ describe('the sign-in', () => {
     const visitor = app.visitor();
     await visitor.send('/login', login());
     const idleMs = app.services.settings.read().idleMinutes * 60_000;
-    app.clock.pass(idleMs / 2);
+    app.clock.advance(idleMs / 2);
     assert.notEqual((await visitor.ask('/tasks/live.json')).status, 401);
-    app.clock.pass(idleMs / 2);
+    app.clock.advance(idleMs / 2);
     assert.equal((await visitor.ask('/tasks/live.json')).status, 401);
   });
 
@@ -285,7 +285,7 @@ describe('attempts to guess a password', () => {
       const access = new PasswordLogin({ ...app.services, log }, undefined);
       const req = { ip: '203.0.113.9', headers: {}, get: () => undefined } as unknown as Request;
       for (let attempt = 0; attempt < 10_000; attempt++) {
-        app.clock.pass(10_000);
+        app.clock.advance(10_000);
         const entry = await access.enter(req, undefined as unknown as Response, 'admin', 'guess');
         assert.notEqual(entry.kind, 'in');
       }
@@ -305,7 +305,7 @@ describe('attempts to guess a password', () => {
         assert.equal(answer.status, 429);
         const retryAfter = Number(answer.headers['retry-after']);
         waits.push(/Try again in \d+ minutes?/.exec(answer.text)?.[0]);
-        app.clock.pass(retryAfter * 1000);
+        app.clock.advance(retryAfter * 1000);
       }
       assert.deepEqual(waits, ['Try again in 1 minute', 'Try again in 2 minutes', 'Try again in 4 minutes']);
     });

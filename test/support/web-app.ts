@@ -6,7 +6,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Express } from 'express';
-import type { Clock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { AccountStore } from '../../src/state/account-store.ts';
 import { ActivityStore } from '../../src/state/activity-store.ts';
@@ -25,23 +24,7 @@ import { createApp } from '../../src/web/create-app.ts';
 import type { AppOptions } from '../../src/web/create-app.ts';
 import { createWebServer } from '../../src/web/create-server.ts';
 import type { Services } from '../../src/web/services.ts';
-
-/** Stands still until it is moved. */
-export interface MovedClock extends Clock {
-  pass(durationMs: number): void;
-}
-
-export function movedClock(startMs = Date.UTC(2026, 10, 21, 9, 0)): MovedClock {
-  let passedMs = 0;
-  return {
-    nowMs: () => startMs + passedMs,
-    steadyMs: () => passedMs,
-    sleep: () => Promise.resolve(),
-    pass: (durationMs) => {
-      passedMs += durationMs;
-    },
-  };
-}
+import { FakeClock } from './fake-clock.ts';
 
 /** No task ever runs. */
 export const idleRunner: TaskRunner = {
@@ -170,7 +153,7 @@ export interface WebApp {
   readonly app: Express;
   readonly services: Services;
   readonly port: number;
-  readonly clock: MovedClock;
+  readonly clock: FakeClock;
   readonly code: string;
   visitor(from?: string): Visitor;
   /** A visitor who is signed in as `admin`; the account is made at the first call, with a password hash that is quick to check. */
@@ -187,7 +170,7 @@ export async function startWebApp(
   const stateDir = mkdtempSync(join(tmpdir(), 'site-backup-web-'));
   const db = openAppDatabase(stateDir);
   const box = SecretBox.open(stateDir);
-  const clock = movedClock();
+  const clock = new FakeClock();
   const tasks = new TaskStore(db, box);
   const runs = new RunStore(db);
   const settings = new SettingsStore(db);

@@ -10,6 +10,7 @@ import type { FtpKnowledge, ListingCommand } from './ftp-knowledge.ts';
 import { ListingRefusal, listCurrentFolder } from './ftp-listing.ts';
 import type { RawListing } from './ftp-listing.ts';
 import { statFile } from './ftp-stat.ts';
+import { learnLines } from './ftp-verdict.ts';
 
 /** How often a listing is asked for that the server refuses for the moment, and the pause before the second time. */
 export const LISTING_TRIES_MAX = 4;
@@ -149,6 +150,7 @@ class Prober {
     };
     try {
       const raw = await listCurrentFolder(this.#control, this.#knowledge, command, this.#clock.nowMs(), onEntries);
+      learnLines(raw, command, this.#knowledge);
       return { raw, dotNames, file };
     } catch (error) {
       if (error instanceof ListingRefusal) return error;

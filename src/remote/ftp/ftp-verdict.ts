@@ -34,6 +34,9 @@ const TRUNCATION_WORDS = new RegExp(
   'i',
 );
 
+/** A success that is none: vsftpd 3.0.3 closes the listing of a folder it may not read with 226 and these words. */
+const UNREADABLE_WORDS = /failed to open|(cannot|could not|unable to|can't) (open|read|access)|permission denied/i;
+
 /** Judges a listing made by `command`, and learns from it what this server's closing replies are like. */
 export function judge(raw: RawListing, command: ListingCommand, knowledge: FtpKnowledge): Verdict {
   const replyText = readable(raw.reply.text);
@@ -46,15 +49,19 @@ export function judge(raw: RawListing, command: ListingCommand, knowledge: FtpKn
     const detail = `${raw.rejectedCount} of ${raw.lines} lines, such as "${readable(sample?.line ?? '')}": ${sample?.why ?? ''}`;
     return { kind: 'incomplete', incomplete: { reason: 'listing-unparsed', detail } };
   }
+  if (raw.entries === 0 && UNREADABLE_WORDS.test(replyText)) return suspiciouslyEmpty(replyText);
   if (raw.lines === 0 && knowledge.alwaysHasLines.has(command)) {
-    const detail = 'not even the lines that this server shows of an empty folder';
-    return { kind: 'incomplete', incomplete: { reason: 'listing-suspiciously-empty', detail } };
+    return suspiciouslyEmpty('not even the lines that this server shows of an empty folder');
   }
   if (isRound(raw) && !isBelowProvenSize(raw, command, knowledge)) {
     return { kind: 'suspicious', detail: `exactly ${raw.entries} entries` };
   }
   learn(raw, command, knowledge);
   return { kind: 'complete' };
+}
+
+function suspiciouslyEmpty(detail: string): Verdict {
+  return { kind: 'incomplete', incomplete: { reason: 'listing-suspiciously-empty', detail } };
 }
 
 export function truncated(detail: string): Verdict {
@@ -113,6 +120,11 @@ function learn(raw: RawListing, command: ListingCommand, knowledge: FtpKnowledge
   }
   const largest = knowledge.largestListing.get(command) ?? 0;
   if (raw.entries > largest) knowledge.largestListing.set(command, raw.entries);
+  learnLines(raw, command, knowledge);
+}
+
+/** Remembers that this command shows lines of every folder: one without any was not really shown. */
+export function learnLines(raw: RawListing, command: ListingCommand, knowledge: FtpKnowledge): void {
   if (raw.dots > 0 || raw.ignored > 0) knowledge.alwaysHasLines.add(command);
 }
 

@@ -185,7 +185,7 @@ function facts({ task, lastComplete, pausedUntilMs }: OverviewInput, text: Text,
     ? text.t('st.paused')
     : pausedUntilMs === undefined
       ? ''
-      : text.t('td.all-paused', { when: dates.when(pausedUntilMs) });
+      : text.t('td.all-paused', { when: pausedUntilMs === Infinity ? undefined : dates.when(pausedUntilMs) });
   add('td.schedule', scheduleWords(schedule, text), paused);
   if (task.nextMs !== undefined) add('col.next', dates.when(task.nextMs));
   const report = storedReport(task.lastFinished);

@@ -233,25 +233,16 @@ const TOOK_KEYS: Readonly<Record<string, string>> = { complete: 'dash.took', inc
 
 function lineWords(
   state: TaskState,
-  { task, lastEnded, nextMs }: TaskInput,
+  { task, activity, lastEnded }: TaskInput,
   report: StoredReport | undefined,
   text: Text,
   dates: Dates,
 ): string {
   if (task.settings === undefined) return text.t('short.settings-invalid');
-  switch (state) {
-    case 'queued':
-      return text.t(nextMs === undefined ? 'dash.line.queued' : 'dash.line.queued');
-    case 'overdue':
-      return lastEnded === undefined
-        ? text.t('dash.line.overdue')
-        : text.t('dash.line.overdue-since', { when: dates.when(lastEnded.startedMs ?? lastEnded.queuedMs) });
-    case 'paused':
-    case 'never':
-      return lastEnded === undefined ? '' : resultWords(lastEnded, report, text);
-    default:
-      return lastEnded === undefined ? '' : resultWords(lastEnded, report, text);
-  }
+  if (state === 'queued') return text.t(activity === undefined ? 'dash.line.hours' : 'dash.line.queued');
+  if (lastEnded === undefined) return state === 'overdue' ? text.t('dash.line.overdue') : '';
+  if (state !== 'overdue') return resultWords(lastEnded, report, text);
+  return text.t('dash.line.overdue-since', { when: dates.when(lastEnded.startedMs ?? lastEnded.queuedMs) });
 }
 
 function attentionView({ view, input, report }: Ranked, text: Text): AttentionView {

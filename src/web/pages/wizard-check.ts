@@ -4,7 +4,7 @@ import { FILTER_SETS } from '../../settings/filter-sets.ts';
 import type { Schedule } from '../../settings/schedule.ts';
 import type { TaskSettings } from '../../settings/task-settings.ts';
 import { freeBytesFor } from '../../tasks/local-folders.ts';
-import type { Text } from '../../text.ts';
+import type { Text, TextFacts } from '../../text.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import { pageOf } from '../page-context.ts';
@@ -95,7 +95,7 @@ export function summaryRows(
   facts: { readonly next: string; readonly freeBytes: number | undefined; readonly draftId: string },
   text: Text,
 ): SummaryRow[] {
-  const { t } = text;
+  const t = (key: string, values?: TextFacts): string => text.t(key, values);
   const { source, filters } = settings;
   const row = (key: string, step: WizardStep, lines: readonly string[]): SummaryRow => ({
     label: t(key),
