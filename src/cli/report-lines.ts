@@ -84,7 +84,8 @@ function causeLines({ cause }: RunReport, facts: TextFacts, text: Text): string[
 export function explain(code: ErrorCode, facts: TextFacts, detail: string | undefined, text: Text): string[] {
   const { cause, action } = text.error(code, facts);
   const lines = [`  ${cause}`, `  ${text.t('report.what-to-do', { action })}`];
-  if (detail !== undefined && detail !== '') lines.push(`  ${text.t('report.server-said', { detail })}`);
+  if (detail !== undefined && detail !== '')
+    lines.push(`  ${text.t('report.server-said', { detail: oneLine(detail) })}`);
   return lines.map(printable);
 }
 
@@ -112,14 +113,15 @@ function failureLines(report: RunReport, facts: TextFacts, text: Text): string[]
     lines.push('', `  ${text.number(failures.length)} × ${cause}`);
     for (const failure of failures.slice(0, PATHS_PER_CAUSE_MAX)) {
       lines.push(
-        `      ${failure.path}${failure.detail === undefined || details.size === 1 ? '' : `  (${failure.detail})`}`,
+        `      ${failure.path}${failure.detail === undefined || details.size === 1 ? '' : `  (${oneLine(failure.detail)})`}`,
       );
     }
     const more = failures.length - PATHS_PER_CAUSE_MAX;
     if (more > 0) lines.push(`      ${text.t('report.more', { count: more })}`);
     lines.push(`    ${text.t('report.what-to-do', { action })}`);
     const [detail] = details;
-    if (details.size === 1 && detail !== undefined) lines.push(`    ${text.t('report.server-said', { detail })}`);
+    if (details.size === 1 && detail !== undefined)
+      lines.push(`    ${text.t('report.server-said', { detail: oneLine(detail) })}`);
   }
   lines.push('');
   if (report.failureCount > report.failures.length) {
@@ -127,4 +129,9 @@ function failureLines(report: RunReport, facts: TextFacts, text: Text): string[]
   }
   lines.push(`  ${text.t('report.safe')}`);
   return lines;
+}
+
+/** Replies of servers may have several lines (RFC 959 §4.2). */
+function oneLine(detail: string): string {
+  return detail.replace(/\s*[\r\n]+\s*/g, ' ');
 }

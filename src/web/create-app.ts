@@ -115,7 +115,7 @@ function onlySignedIn(signIn: SignIn): RequestHandler {
     if (pageOf(res).account !== undefined) next();
     else if (isBackgroundRequest(req)) res.status(401).json({ error: 'not-signed-in' });
     else if (entry === '/setup') redirect(res, entry);
-    else if (req.method !== 'GET') answerSessionEnded(req, res, next);
+    else if (req.method !== 'GET' && req.method !== 'HEAD') answerSessionEnded(req, res, next);
     else redirect(res, req.path === '/' ? entry : `${entry}?next=${encodeURIComponent(pageOf(res).path)}`);
   };
 }

@@ -9,6 +9,28 @@ import { downloadTaskRuns, showActivity, showTaskRuns } from './pages/run-list.t
 import { saveSetup, showSetup } from './pages/setup.ts';
 import { showTask } from './pages/task-overview.ts';
 import { showTasks } from './pages/tasks.ts';
+import { showAbout } from './pages/about.ts';
+import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
+import { downloadDiagnostics } from './pages/diagnostics.ts';
+import { saveEditTask, showEditTask } from './pages/edit-task.ts';
+import { showHelp, showHelpTopic } from './pages/help.ts';
+import { saveGeneralSettings, showGeneralSettings } from './pages/settings-general.ts';
+import { checkDatabases, compactDatabases, saveMaintenance, showMaintenance } from './pages/settings-maintenance.ts';
+import { changePassword, saveSecuritySettings, showSecuritySettings } from './pages/settings-security.ts';
+import { showWebSettings } from './pages/settings-web.ts';
+import {
+  actOnTasks,
+  duplicateTask,
+  pauseTask,
+  resumeTask,
+  runTaskNow,
+  simulateTask,
+  stopTask,
+} from './pages/task-actions.ts';
+import { createTask, dropDraft, showCheckStep } from './pages/wizard-check.ts';
+import { newTask, saveConnectionStep, showConnectionStep } from './pages/wizard-connection.ts';
+import { saveFoldersStep, showFoldersStep } from './pages/wizard-folders.ts';
+import { saveScheduleStep, showScheduleStep } from './pages/wizard-schedule.ts';
 import { redirect } from './redirect.ts';
 import type { Services } from './services.ts';
 import { idOf } from './task-path.ts';
@@ -59,8 +81,48 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.get('/events', streamEvents(services));
 
   // wizard
+  app.get('/tasks/new', newTask);
+  app.get('/tasks/new/:draft/connection', showConnectionStep(services));
+  app.post('/tasks/new/:draft/connection', saveConnectionStep(services));
+  app.get('/tasks/new/:draft/folders', showFoldersStep(services));
+  app.post('/tasks/new/:draft/folders', saveFoldersStep(services));
+  app.get('/tasks/new/:draft/schedule', showScheduleStep(services));
+  app.post('/tasks/new/:draft/schedule', saveScheduleStep(services));
+  app.get('/tasks/new/:draft/check', showCheckStep(services));
+  app.post('/tasks/new/:draft/check', createTask(services));
+  app.post('/tasks/new/:draft/drop', dropDraft(services));
+
+  // changing a task
+  app.get('/tasks/:id/edit', showEditTask(services));
+  app.post('/tasks/:id/edit', saveEditTask(services));
+  app.get('/tasks/:id/delete', showDeleteTask(services));
+  app.post('/tasks/:id/delete', deleteTask(services));
+  app.post('/tasks/:id/run', runTaskNow(services));
+  app.post('/tasks/:id/simulate', simulateTask(services));
+  app.post('/tasks/:id/stop', stopTask(services));
+  app.post('/tasks/:id/pause', pauseTask(services));
+  app.post('/tasks/:id/resume', resumeTask(services));
+  app.post('/tasks/:id/duplicate', duplicateTask(services));
+  app.post('/tasks/bulk', actOnTasks(services));
 
   // settings
+  app.get('/settings', (_req, res) => {
+    redirect(res, '/settings/general');
+  });
+  app.get('/settings/general', showGeneralSettings(services));
+  app.post('/settings/general', saveGeneralSettings(services));
+  app.get('/settings/web', showWebSettings);
+  app.get('/settings/security', showSecuritySettings(services));
+  app.post('/settings/security', saveSecuritySettings(services));
+  app.post('/settings/security/password', changePassword(services, access));
+  app.get('/settings/maintenance', showMaintenance(services));
+  app.post('/settings/maintenance', saveMaintenance(services));
+  app.post('/settings/maintenance/compact', compactDatabases(services));
+  app.post('/settings/maintenance/integrity', checkDatabases(services));
 
   // help
+  app.get('/help', showHelp);
+  app.get('/help/:topic', showHelpTopic);
+  app.get('/about', showAbout(services));
+  app.get('/diagnostics.zip', downloadDiagnostics(services));
 }

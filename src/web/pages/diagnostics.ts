@@ -51,10 +51,9 @@ function systemFacts(services: Services, nowMs: number): object {
 
 function taskFacts(services: Services): object[] {
   return services.tasks.list().map(({ settings, ...task }) => {
-    const stored = settings === undefined ? undefined : taskSettingsJson(settings);
     return {
       ...task,
-      settings: stored === undefined ? undefined : { ...stored, source: { ...stored.source, user: '[removed]' } },
+      settings: settings === undefined ? undefined : taskSettingsJson(settings),
       next: services.scheduler.nextRun(task.id),
     };
   });
@@ -62,10 +61,7 @@ function taskFacts(services: Services): object[] {
 
 /** The log is written without passwords; this is for what nobody has thought of. */
 function cleanerOf(services: Services): (text: string) => string {
-  const secrets = services.tasks.list().flatMap((task) => {
-    const source = task.settings?.source;
-    return source === undefined ? [] : [source.password.reveal(), source.user];
-  });
+  const secrets = services.tasks.list().flatMap((task) => task.settings?.source.password.reveal() ?? []);
   const forms = secrets
     .filter((secret) => secret.length >= SECRET_LENGTH_MIN)
     .flatMap((secret) => [
@@ -76,7 +72,10 @@ function cleanerOf(services: Services): (text: string) => string {
     ]);
   // Longest first: a form that holds another one must go as a whole.
   const needles = [...new Set(forms)].sort((a, b) => b.length - a.length);
-  return (text) => needles.reduce((result, needle) => result.replaceAll(needle, '[removed]'), text);
+  return (text) =>
+    needles
+      .reduce((result, needle) => result.replaceAll(needle, '[removed]'), text)
+      .replace(/"user":\s*"(?:[^"\\]|\\.)*"/g, '"user": "[removed]"');
 }
 
 /** Shorter ones are words that occur by themselves; passwords of this length are not logged in the first place. */

@@ -2,7 +2,6 @@ import type { RequestHandler } from 'express';
 import { networkInterfaces } from 'node:os';
 import { pageOf } from '../page-context.ts';
 import { render } from '../render.ts';
-import type { Services } from '../services.ts';
 import { SETTINGS_TABS } from './settings-tabs.ts';
 
 interface WebView {
@@ -17,8 +16,7 @@ interface WebView {
 }
 
 /** How the pages are reached. Ports and certificates are settled where the service is started. */
-export function showWebSettings(_services: Services): RequestHandler {
-  return async (req, res) => {
+export const showWebSettings: RequestHandler = async (req, res) => {
     const { basePath, t } = pageOf(res);
     const host = req.get('Host') ?? '';
     const port = /:(\d+)$/.exec(host)?.[1];
@@ -39,7 +37,6 @@ export function showWebSettings(_services: Services): RequestHandler {
     };
     await render(res, 'settings-web', view, { title: t('set.web'), menu: 'settings' });
   };
-}
 
 const ADDRESSES_MAX = 8;
 
