@@ -6,7 +6,7 @@ import type { NameLimits } from '../local/local-name.ts';
 import { Target } from '../local/target.ts';
 import type { Logger } from '../log.ts';
 import { REMOTE_ROOT } from '../remote/remote.ts';
-import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
+import type { RemoteSource } from '../remote/remote.ts';
 import { compileFilter } from '../settings/filter-rules.ts';
 import { settingsHash } from '../settings/parse-task.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
@@ -163,8 +163,8 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
     index.forgetAll();
     tables.clear();
   }
-  await beginWork(options, started, context, session);
   pool.release(session);
+  await beginWork(options, started, context);
 
   progress.enter('scanning');
   const stage = tables.work()?.stage;
@@ -215,14 +215,13 @@ async function beginWork(
   options: RunOptions,
   { runId, tables, resumes, progress }: Started,
   context: RunContext,
-  session: RemoteSession,
 ): Promise<void> {
   const left = resumes === undefined ? undefined : tables.work();
   if (left === undefined) {
+    const unique = await rootIdentity(context.pool);
     const startedMs = options.clock.nowMs();
     tables.begin({ runId, key: workKey(options), startedMs, stage: 'scanning' }, REMOTE_ROOT);
     const root = tables.folderByPath(REMOTE_ROOT);
-    const unique = (await session.stat(REMOTE_ROOT))?.unique;
     if (root !== undefined && unique !== undefined) tables.setUnique(root.id, unique);
   } else {
     tables.setWork({ ...left, runId });
@@ -233,6 +232,25 @@ async function beginWork(
   progress.foldersListed = counts.foldersComplete;
   progress.filesListed = counts.listed;
   progress.foldersWaiting = tables.waitingCount();
+}
+
+/** The server's identity for the source folder itself: by it, a path that leads back there is known. */
+async function rootIdentity(pool: SessionPool): Promise<string | undefined> {
+  let unique: string | undefined;
+  const waiting = [REMOTE_ROOT];
+  // By the pool, so that a connection that was lost meanwhile is replaced.
+  await pool.run(
+    { take: () => waiting.shift() },
+    {
+      work: async (session, path) => {
+        unique = (await session.stat(path))?.unique;
+      },
+      giveUp: (_path, error) => {
+        throw error;
+      },
+    },
+  );
+  return unique;
 }
 
 async function assertRoom(target: Target, neededBytes: number): Promise<void> {

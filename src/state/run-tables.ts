@@ -180,7 +180,8 @@ export class RunTables {
     this.transaction(() => {
       if (stage === 'scanning') {
         this.#db.exec(
-          `UPDATE run_folder SET state = 'waiting', incomplete = NULL, detail = NULL WHERE state = 'failed'`,
+          `UPDATE run_folder SET state = 'waiting', incomplete = NULL, detail = NULL
+           WHERE state = 'failed' AND incomplete <> 'folder-too-deep'`,
         );
       }
       this.#db.exec(

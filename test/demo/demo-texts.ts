@@ -16,6 +16,9 @@ export interface DemoTexts {
   readonly where: (current: string, task: string) => string;
   readonly running: (task: string, state: string) => string;
   readonly stopped: string;
+  readonly pageTitle: string;
+  readonly page: (address: string, account: string, password: string) => string;
+  readonly pageRuns: string;
   readonly wrong: string;
 }
 
@@ -42,10 +45,15 @@ export const DEMO_TEXTS: Readonly<Record<Language, DemoTexts>> = {
     running: (task, state) =>
       `The server is still running. In another terminal:\n\n` +
       `  npx site-backup check ${task}\n  npx site-backup list ${task} /wp-content\n` +
-      `  npx site-backup run ${task} --state ${state}\n\nCtrl-C ends it.`,
+      `  npx site-backup run ${task} --state ${state}`,
     stopped:
       'The server has stopped. With "npm run demo -- --keep" it goes on, and you can try the commands yourself.\n' +
       'For your own site: write its address and a folder of yours into a copy of the task, then "npx site-backup check".',
+    pageTitle: '5. The admin page',
+    page: (address, account, password) =>
+      `Open ${address} in a browser of this machine.\nUser name: ${account}   Password: ${password}\n` +
+      'Two tasks are there: one has its backup, the other is in the middle of its first run.',
+    pageRuns: 'The first site keeps changing, and is backed up every 5 minutes. Ctrl-C ends it.',
     wrong: 'This should not have happened:',
   },
   fr: {
@@ -70,10 +78,15 @@ export const DEMO_TEXTS: Readonly<Record<Language, DemoTexts>> = {
     running: (task, state) =>
       `Le serveur tourne encore. Dans un autre terminal :\n\n` +
       `  npx site-backup check ${task}\n  npx site-backup list ${task} /wp-content\n` +
-      `  npx site-backup run ${task} --state ${state}\n\nCtrl-C l’arrête.`,
+      `  npx site-backup run ${task} --state ${state}`,
     stopped:
       'Le serveur s’est arrêté. Avec « npm run demo -- --keep » il continue, et vous pouvez essayer les commandes vous-même.\n' +
       'Pour votre site : mettez son adresse et un dossier à vous dans une copie de la tâche, puis « npx site-backup check ».',
+    pageTitle: '5. La page d’administration',
+    page: (address, account, password) =>
+      `Ouvrez ${address} dans un navigateur de cette machine.\nUtilisateur : ${account}   Mot de passe : ${password}\n` +
+      'Deux tâches s’y trouvent : l’une a sa sauvegarde, l’autre est au milieu de sa première exécution.',
+    pageRuns: 'Le premier site change sans cesse et est sauvegardé toutes les 5 minutes. Ctrl-C arrête tout.',
     wrong: 'Ceci n’aurait pas dû arriver :',
   },
 };

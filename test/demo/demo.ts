@@ -1,11 +1,12 @@
 /**
  * `npm run demo`: a small site on an FTP server of our own, a first backup, a day's work on the site, a second backup,
- * and a server that lies. The backups are those of the command line, nothing else. Ends with 0 only where everything
- * came as it had to.
+ * and a server that lies; then the admin page with two tasks. The backups are those of the command line, nothing else.
+ * Ends with 0 only where everything came as it had to.
  *
- *   npm run demo -- --keep      leaves the server running at the end, until Ctrl-C
+ *   npm run demo                on a terminal, leaves the page and the servers running at the end, until Ctrl-C
+ *   npm run demo -- --keep      does so anywhere
+ *   npm run demo -- --page      only the admin page
  */
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,6 +23,7 @@ import { createText, languageFromEnvironment } from '../../src/text.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import { changeSampleSite, makeSampleSite } from '../support/sample-site.ts';
+import { DEMO_ACCOUNT, DEMO_PASSWORD, startDemoService, untilStopped } from './demo-service.ts';
 import { DEMO_TEXTS } from './demo-texts.ts';
 
 /** Slow enough to be watched, at first; then there is less to see. */
@@ -32,7 +34,9 @@ const LINES_SHOWN = 4;
 const TASK_NAME = 'demo';
 const UPLOADS = '/wp-content/uploads/2026/03';
 
-const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: { keep: { type: 'boolean', default: process.stdout.isTTY }, page: { type: 'boolean', default: false } },
+});
 const language = languageFromEnvironment(process.env);
 const text = createText(language);
 const say = DEMO_TEXTS[language];
@@ -57,17 +61,18 @@ try {
   const source = { protocol: 'ftp', host, port, user: SCRIPTED_USER, password: SCRIPTED_PASSWORD, folder: '/' };
   writeFileSync(taskFile, JSON.stringify({ name: TASK_NAME, source, target: { folder: target } }, undefined, 2));
 
-  await firstBackup();
-  if (!cancel.signal.aborted) await secondBackup();
-  if (!cancel.signal.aborted) await dryRun();
-  if (!cancel.signal.aborted) await lyingServer();
-  if (!cancel.signal.aborted) await farewell();
+  const parts = [firstBackup, secondBackup, dryRun, lyingServer];
+  for (const part of values.page ? [] : parts) {
+    if (!cancel.signal.aborted) await part();
+  }
+  if (!cancel.signal.aborted && !values.page) farewell();
+  if (!cancel.signal.aborted) await adminPage();
 } finally {
   await server.stop();
 }
 if (failures.length > 0) print(`\n${say.wrong}`);
 for (const failure of failures) print(`  ${failure}`);
-process.exitCode = failures.length > 0 ? 1 : cancel.signal.aborted ? 3 : 0;
+process.exitCode = failures.length > 0 ? 1 : cancel.signal.aborted && !values.keep ? 3 : 0;
 
 async function firstBackup(): Promise<void> {
   const files = [...server.tree.files()];
@@ -142,17 +147,25 @@ async function lyingServer(): Promise<void> {
   expectEqual('honest server');
 }
 
-async function farewell(): Promise<void> {
+function farewell(): void {
   title(say.endTitle);
   const [here, task, state] = [current, taskFile, stateDir].map((path) => relative(process.cwd(), path));
   print(say.where(here ?? '', task ?? ''));
-  print('');
-  if (!values.keep || failures.length > 0) {
-    print(say.stopped);
-    return;
+  if (values.keep) print(`\n${say.running(task ?? '', state ?? '')}`);
+}
+
+async function adminPage(): Promise<void> {
+  title(say.pageTitle);
+  const demo = await startDemoService(folder);
+  try {
+    const faults = await demo.check();
+    for (const fault of faults) expect(false, `admin page: ${fault}`);
+    print(say.page(demo.address, DEMO_ACCOUNT, DEMO_PASSWORD));
+    print(values.keep ? say.pageRuns : say.stopped);
+    if (values.keep && failures.length === 0) await untilStopped(cancel.signal);
+  } finally {
+    await demo.stop();
   }
-  print(say.running(task ?? '', state ?? ''));
-  await once(cancel.signal, 'abort');
 }
 
 /** `site-backup run`, as it is. Gives the exit code. */

@@ -209,6 +209,13 @@ describe('A connection that is lost', () => {
     });
   }
 
+  it('at the very first question never fails a run', async () => {
+    await withFixture({}, async (fixture) => {
+      fixture.server.addFault({ command: 'MLST', path: '/', nth: 1 }, { drop: true });
+      await fixture.runUntilEqual();
+    });
+  });
+
   it('together with all others, twice, never fails a run', async () => {
     await withFixture({}, async (fixture) => {
       const run = (): void => {
@@ -221,8 +228,8 @@ describe('A connection that is lost', () => {
   });
 
   it('for idling while others work is opened again', async () => {
-    await withFixture({ idleTimeoutMs: 150 }, async (fixture) => {
-      fixture.server.addFault({ command: 'RETR', path: '/d00/f0' }, { delayMs: 500 });
+    await withFixture({ idleTimeoutMs: 300 }, async (fixture) => {
+      fixture.server.addFault({ command: 'RETR', path: '/d00/f0' }, { delayMs: 900 });
       await fixture.runUntilEqual({ connections: 4 });
     });
   });

@@ -143,7 +143,7 @@ export class PasswordLogin implements SignIn {
     const before = readCookie(req, COOKIES.session);
     if (isToken(before)) this.#accounts.removeSession(tokenHash(before));
     this.#accounts.removeSessionsBefore(nowMs - SESSION_MS_MAX, nowMs - SESSION_MS_MAX);
-    const token = isToken(before) ? before : newToken();
+    const token = newToken();
     this.#accounts.addSession({
       tokenHash: tokenHash(token),
       account,

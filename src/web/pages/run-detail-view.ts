@@ -96,6 +96,8 @@ export interface CauseView {
   readonly count: string;
   readonly action: string;
   readonly help: string;
+  /** The raw word of the server or system, where all files shown have the same. */
+  readonly detail: string;
   readonly files: readonly FileView[];
   readonly more: { readonly path: string; readonly words: string } | undefined;
   readonly back: string | undefined;
@@ -214,13 +216,19 @@ function causeView(group: CauseInput, input: RunInput, text: Text, dates: Dates)
   const isShown = input.shownCause === group.code;
   const next = pathWith(path, { cause: group.code, after: isShown ? group.events.at(-1)?.id : '' });
   const left = group.count - group.events.length;
+  const [first] = group.events;
+  const isShared = group.events.every((event) => event.detail === first?.detail);
   return {
     tone: QUIET_CODES.has(code) ? 'warn' : 'err',
     icon: QUIET_CODES.has(code) ? 'warning' : 'error',
     ...text.error(code),
     count: text.t(FOLDER_CODES.has(code) ? 'count.folders' : 'count.files', { count: group.count }),
     help: helpPath(code),
-    files: group.events.map((event) => fileView(event, text, dates)),
+    detail: isShared ? (first?.detail ?? '') : '',
+    files: group.events.map((event) => ({
+      ...fileView(event, text, dates),
+      ...(isShared ? { detail: '' } : {}),
+    })),
     more: !group.hasMore
       ? undefined
       : { path: next, words: isShown ? text.t('list.next') : text.t('run.other', { count: left }) },
