@@ -139,7 +139,7 @@ describe('the pages that show', () => {
     assert.deepEqual(names(await page('/tasks?sort=nonsense&state=nonsense&page=-3')), names(await page('/tasks')));
     const worst = names(await page('/tasks'));
     assert.equal(worst.at(-1), 'Zebra works', 'what is well comes last');
-    assert.match(await page('/tasks?sort=name'), /aria-sort="descending"[^>]*>\s*<a[^>]*>Task/);
+    assert.match(await page('/tasks?sort=name'), /aria-sort="ascending"[^>]*>\s*<a[^>]*>Task/);
   });
 
   it('page through the runs of a task, and give all of them as a table', async () => {
