@@ -1,7 +1,7 @@
-import { Worker } from 'node:worker_threads';
 import { BackupError } from '../errors.ts';
 import type { CareResult, DatabaseFile } from '../state/database-care.ts';
 import type { JobResult, JobWork } from './jobs.ts';
+import { startThread } from './start-thread.ts';
 
 /** What the thread is given, and what it tells after each database. */
 export interface CareAssignment {
@@ -18,9 +18,7 @@ export function careFor(kind: CareAssignment['kind'], files: readonly DatabaseFi
   return async (report, signal) => {
     const results: CareResult[] = [];
     report(0, files.length);
-    // Compiled and not: TypeScript rewrites imports, not this.
-    const file = import.meta.url.endsWith('.ts') ? './maintenance-worker.ts' : './maintenance-worker.js';
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: { kind, files } satisfies CareAssignment });
+    const worker = startThread('maintenance-worker', { kind, files } satisfies CareAssignment);
     const stop = (): void => {
       // What SQLite had begun it takes back when the file is opened again.
       void worker.terminate();

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { RunReport } from '../engine/run-report.ts';
@@ -10,6 +10,7 @@ import type { StoredTask, TaskStore } from '../state/task-store.ts';
 import { ConnectionBudget } from './connection-budget.ts';
 import type { ReleasePermit } from './connection-budget.ts';
 import type { FromWorker, RunAssignment, ToWorker } from './run-messages.ts';
+import { startThread } from './start-thread.ts';
 import type { RunnerEvent, TaskActivity, TaskRunner } from './task-runner.ts';
 
 /** How long runs may take to come to a safe point when the service stops; after that they are cut, and resume all the same. */
@@ -181,9 +182,7 @@ class WorkerRun {
       isDryRun: this.activity.cause === 'simulation',
       timeZone: resolveTimeZone(this.#options.settings.read().timeZone),
     };
-    // Compiled and not: TypeScript rewrites imports, not this.
-    const file = import.meta.url.endsWith('.ts') ? './run-worker.ts' : './run-worker.js';
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: assignment });
+    const worker = startThread('run-worker', assignment);
     this.#worker = worker;
     worker.on('message', (message: FromWorker) => {
       this.#onMessage(message);

@@ -54,6 +54,10 @@ export function saveEditTask(services: Services): RequestHandler {
     const parsed = parseTaskForm(form, typed.password ?? task.settings?.source.password);
     const faults = 'faults' in parsed ? parsed.faults : [];
     const { text } = pageOf(res);
+    if (sent.text('do') === 'preview') {
+      await renderEdit(services, res, 200, task, state);
+      return;
+    }
     const isAside = sent.text('do') === 'test' || sent.has('goRemote') || sent.has('goLocal');
     if (isAside) {
       // Only what this is about has to be right already.

@@ -1,0 +1,14 @@
+import { Worker } from 'node:worker_threads';
+
+/** The programs that run in threads of their own. */
+export type ThreadName = 'run-worker' | 'maintenance-worker';
+
+/** Starts the file of this folder with that name in a thread, with `data` as its workerData. */
+export function startThread(name: ThreadName, data: unknown): Worker {
+  const isCompiled = import.meta.url.endsWith('.js');
+  const file = new URL(`./${name}.${isCompiled ? 'js' : 'ts'}`, import.meta.url);
+  if (isCompiled) return new Worker(file, { workerData: data });
+  // From the sources, for tests and development: a thread does not inherit the loader of its process.
+  const load = `import("tsx/esm/api").then(({ register }) => { register(); return import("${file.href}"); });`;
+  return new Worker(load, { eval: true, workerData: data });
+}

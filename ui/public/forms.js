@@ -1,0 +1,125 @@
+// Forms where scripts run: folders open in place, the next runs follow the fields, a pasted address fills several.
+// Without scripts the same buttons send the form and get a whole page.
+
+/** Sends the form as the button would, and gives the page that comes back; undefined where it could not be had. */
+async function pageAfter(form, button) {
+  const body = new URLSearchParams(new FormData(form));
+  if (button) body.set(button.name, button.value);
+  try {
+    const answer = await fetch(form.action, { method: 'POST', body });
+    return answer.ok ? new DOMParser().parseFromString(await answer.text(), 'text/html') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes the part over from the page that came back. False where one of them lacks it. */
+function takeOver(page, selector) {
+  const [before, after] = [document.querySelector(selector), page.querySelector(selector)];
+  if (!before || !after) return false;
+  before.replaceWith(document.adoptNode(after));
+  return true;
+}
+
+// ---- folders
+
+for (const form of document.querySelectorAll('.main form')) {
+  form.addEventListener('submit', async (event) => {
+    const button = event.submitter;
+    if (form.dataset.plain === 'yes' || !['goRemote', 'goLocal'].includes(button?.name)) return;
+    const go = button.name;
+    const place = document.querySelector(`[data-picker-place="${go}"]`);
+    if (!place && !document.querySelector(`[data-picker="${go}"]`)) return;
+    event.preventDefault();
+    // The page's own listener must not take this for the form being sent.
+    event.stopPropagation();
+    button.setAttribute('aria-busy', 'true');
+    const page = await pageAfter(form, button);
+    button.removeAttribute('aria-busy');
+    if (!page || !takeOver(page, place ? `[data-picker-place="${go}"]` : `[data-picker="${go}"]`)) {
+      form.dataset.plain = 'yes';
+      form.requestSubmit(button);
+      return;
+    }
+    for (const name of go === 'goRemote' ? ['folder'] : ['target', 'root']) {
+      const [field, sent] = [document.getElementById(name), page.getElementById(name)];
+      if (field && sent && 'value' in field) field.value = sent.value;
+    }
+    // Where a password that was typed is kept meanwhile.
+    const kept = page.querySelector('input[name="kept"]');
+    if (kept && form.elements.kept) form.elements.kept.value = kept.value;
+    document.querySelector(`[data-picker="${go}"] .dirs button, [data-picker="${go}"] .pathbar button`)?.focus();
+  });
+}
+
+document.addEventListener('change', (event) => {
+  const row = event.target.closest?.('[data-picker] .dirs li');
+  if (!row || event.target.type !== 'radio') return;
+  for (const other of row.parentElement.children) other.classList.toggle('sel', other === row);
+  const chosen = row.closest('[data-picker]').querySelector('[data-chosen]');
+  if (chosen) chosen.textContent = event.target.value;
+});
+
+// ---- next runs
+
+const schedule = document.querySelector('[data-preview]');
+const previewButton = schedule?.querySelector('[data-preview-button]');
+if (previewButton) {
+  previewButton.hidden = true;
+  let latest = 0;
+  schedule.addEventListener('change', async () => {
+    const mine = ++latest;
+    const page = await pageAfter(schedule.closest('form'), previewButton);
+    const next = page?.getElementById('next');
+    // A slower answer to an earlier change says something else.
+    if (next && mine === latest) document.getElementById('next').textContent = next.textContent;
+  });
+}
+
+// ---- an address that is pasted into the field of the server
+
+const address = document.querySelector('form[data-address]');
+address?.elements.host.addEventListener('paste', (event) => {
+  const { host, port, user, password } = address.elements;
+  const match = /^\s*(ftps?|ftpes):\/\/(\S+)\s*$/i.exec(event.clipboardData?.getData('text') ?? '');
+  // One with a folder stays as it is: the server reads it whole, and there is no field for a folder here.
+  if (!match || /\/./.test(match[2]) || !URL.canParse(`ftp://${match[2]}`)) return;
+  event.preventDefault();
+  const url = new URL(`ftp://${match[2]}`);
+  host.value = url.hostname;
+  port.value = url.port;
+  if (url.username) user.value = decodeURIComponent(url.username);
+  if (url.password) password.value = decodeURIComponent(url.password);
+  const kind = match[1].toLowerCase() === 'ftp' ? 'ftp' : url.port === '990' ? 'ftps-implicit' : 'ftps';
+  address.querySelector(`input[name="protocol"][value="${kind}"]`).checked = true;
+});
+
+// ---- leaving with changes
+
+const editor = document.querySelector('form[data-unsaved]');
+if (editor) {
+  let isChanged = editor.dataset.unsaved === 'true';
+  editor.addEventListener('change', () => (isChanged = true));
+  editor.addEventListener('submit', (event) => {
+    if (!event.defaultPrevented) isChanged = false;
+  });
+  addEventListener('beforeunload', (event) => {
+    if (isChanged) event.preventDefault();
+  });
+}
+
+// ---- jobs
+
+const JOB_EVERY_MS = 2000;
+async function followJobs() {
+  if (!document.querySelector('[data-jobs="running"]')) return;
+  await new Promise((resolve) => setTimeout(resolve, JOB_EVERY_MS));
+  try {
+    const answer = await fetch(location.href);
+    if (answer.ok) takeOver(new DOMParser().parseFromString(await answer.text(), 'text/html'), '[data-jobs]');
+  } catch {
+    // The next turn asks again.
+  }
+  await followJobs();
+}
+void followJobs();
