@@ -16,6 +16,10 @@ export interface AppSettings {
   readonly logDays: number;
   /** Folders that the folder picker offers as tops; empty: the shared folders that are found. */
   readonly folderRoots: readonly string[];
+  /** No schedule starts anything before this moment; 0: not paused. */
+  readonly schedulesPausedUntilMs: number;
+  /** When somebody last ended such a pause; what fell due before is not made up for. */
+  readonly schedulesResumedMs: number;
 }
 
 export const DEFAULT_APP_SETTINGS: AppSettings = {
@@ -28,4 +32,6 @@ export const DEFAULT_APP_SETTINGS: AppSettings = {
   idleMinutes: 60,
   logDays: 90,
   folderRoots: [],
+  schedulesPausedUntilMs: 0,
+  schedulesResumedMs: 0,
 };

@@ -92,8 +92,11 @@ export class TaskStore {
     return result.changes === 1;
   }
 
-  setPaused(id: number, isPaused: boolean): void {
-    this.#statements.sql('UPDATE task SET is_paused = ? WHERE id = ?').run(isPaused ? 1 : 0, id);
+  /** What fell due during a pause is not made up for: the change counts from `nowMs`. */
+  setPaused(id: number, isPaused: boolean, nowMs: number): void {
+    this.#statements
+      .sql('UPDATE task SET is_paused = ?, updated_ms = ? WHERE id = ? AND is_paused <> ?')
+      .run(isPaused ? 1 : 0, nowMs, id, isPaused ? 1 : 0);
   }
 
   /** Forgets the task and its password. What lies on disk stays. */

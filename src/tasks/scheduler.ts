@@ -28,18 +28,10 @@ export interface Scheduler {
   pausedUntil(): number | undefined;
 }
 
-/** What the scheduler keeps in the settings about the pause of all schedules. */
-export interface PauseSettings extends AppSettings {
-  /** No schedule starts anything before; 0: not paused. */
-  readonly schedulesPausedUntilMs?: number;
-  /** When somebody last ended a pause; what fell due before is not made up for. */
-  readonly schedulesResumedMs?: number;
-}
-
 export interface SchedulerOptions {
   readonly tasks: Pick<TaskStore, 'list' | 'get'>;
   readonly runs: Pick<RunStore, 'list' | 'lastScheduledMs'>;
-  readonly settings: { read(): PauseSettings; write(changes: Partial<PauseSettings>): void };
+  readonly settings: { read(): AppSettings; write(changes: Partial<AppSettings>): void };
   readonly runner: Pick<TaskRunner, 'start' | 'stop' | 'activity' | 'activities' | 'subscribe'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly log: Logger;

@@ -16,15 +16,6 @@ export interface Dates {
   readonly html: (atMs: number) => string;
 }
 
-/** `system` is the zone of the machine; so is a zone that it does not know. */
-export function resolveTimeZone(setting: string): string {
-  try {
-    return new Intl.DateTimeFormat('en', setting === 'system' ? {} : { timeZone: setting }).resolvedOptions().timeZone;
-  } catch {
-    return new Intl.DateTimeFormat('en').resolvedOptions().timeZone;
-  }
-}
-
 export function createDates(text: Text, timeZone: string, nowMs: () => number): Dates {
   const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
     new Intl.DateTimeFormat(text.language === 'fr' ? 'fr-FR' : 'en-GB', { timeZone, ...options });

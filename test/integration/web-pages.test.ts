@@ -15,7 +15,7 @@ const HOSTILE = [
   '<script>alert(1)</script>',
   `"><img src=x onerror='alert(2)'>`,
   'two\nlines\r\nand\ttabs',
-  "it's & <b>bold</b> &amp; ${x} <%= y %>",
+  "it's & <b>bold</b> &amp; ${1+1} <%= y %>",
   'ä'.repeat(127) + 'x',
   '../../etc/passwd',
 ];
@@ -160,7 +160,7 @@ describe('the pages that show', () => {
     assert.equal([...failed.matchAll(/data-live-part="run-/g)].length, 12);
     const csv = await owner.ask(`/tasks/${taskId}/runs.csv`);
     assert.equal(csv.text.trim().split('\r\n').length, 121);
-    assert.match(csv.headers['content-disposition'] ?? '', /^attachment; filename="tasks-\d+-hyperlink-x-runs.csv"/);
+    assert.match(csv.headers['content-disposition'] ?? '', /^attachment; filename=tasks-\d+-hyperlink-x-runs.csv$/);
   });
 
   it('narrow the history to one day of the NAS, also by a link of the calendar', async () => {
@@ -259,7 +259,7 @@ describe('the pages that show', () => {
     for (let path: string | undefined = '/logs'; path !== undefined; ) {
       const html: string = await page(path);
       seen.push(...[...html.matchAll(/data-key="([^"]+)"/g)].map((match) => match[1] ?? ''));
-      path = /<a href="([^"]*after=[^"]*)">/.exec(html)?.[1]?.replaceAll('&amp;', '&');
+      path = /<a href="([^"]*after=[^"]*)">Older/.exec(html)?.[1]?.replaceAll('&amp;', '&');
     }
     assert.equal(new Set(seen).size, 450);
   });
@@ -312,7 +312,7 @@ describe('the pages that show', () => {
         }
         return said.includes('Live one: Up to date');
       });
-      assert.equal(answer.headers['content-type'], 'text/event-stream');
+      assert.match(answer.headers['content-type'] ?? '', /^text\/event-stream\b/);
       assert.equal(answer.headers['x-accel-buffering'], 'no');
       const events = text.split('\n\n').filter((event) => event.includes('event: '));
       assert.match(events[0] ?? '', /^id: \S+\nevent: hello\ndata: \{"version":"0.0.0-test"/m);

@@ -261,7 +261,7 @@ describe('the scheduler', () => {
       const manual = nas.add('a', { kind: 'manual' });
       const paused = nas.add('b', daily('02:00'));
       const idle = nas.add('c', daily('02:00'));
-      nas.tasks.setPaused(paused, true);
+      nas.tasks.setPaused(paused, true, nas.nowMs);
       nas.scheduler.reload();
       nas.passUntil('2026-11-22T00:00:00Z');
       assert.deepEqual(nas.started(idle), []);
@@ -271,7 +271,7 @@ describe('the scheduler', () => {
       assert.deepEqual(nas.started(paused), []);
       assert.equal(nas.next(manual), undefined);
       assert.equal(nas.next(paused), undefined);
-      nas.tasks.setPaused(paused, false);
+      nas.tasks.setPaused(paused, false, nas.nowMs);
       nas.scheduler.reload();
       assert.equal(nas.next(paused), '2026-11-24T02:00');
     });
@@ -736,7 +736,7 @@ describe('a task is overdue', () => {
     onNas('2026-11-21T00:00:00Z', (nas) => {
       const ids = [nas.add('a', daily('02:00')), nas.add('b', every(60)), nas.add('c', { kind: 'manual' })];
       const paused = nas.add('d', daily('02:00'));
-      nas.tasks.setPaused(paused, true);
+      nas.tasks.setPaused(paused, true, nas.nowMs);
       nas.scheduler.reload();
       nas.start();
       for (let hour = 0; hour < 60; hour++) {

@@ -4,7 +4,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { createText } from '../../src/text.ts';
-import { createDates, resolveTimeZone } from '../../src/web/dates.ts';
+import { resolveTimeZone } from '../../src/settings/wall-clock.ts';
+import { createDates } from '../../src/web/dates.ts';
 import { FlashBox } from '../../src/web/flash.ts';
 import { readUiFiles } from '../../src/web/ui-files.ts';
 

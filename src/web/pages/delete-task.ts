@@ -86,7 +86,7 @@ function startDeletion(services: Services, res: Response, task: StoredTask): voi
   const folder = task.settings?.target.folder ?? '';
   const job = services.jobs.start('delete-files', task.name, async (_report, signal) => {
     // Nothing may start it any more, by schedule or by hand.
-    services.tasks.setPaused(task.id, true);
+    services.tasks.setPaused(task.id, true, services.clock.nowMs());
     services.scheduler.reload();
     await removeTaskFiles(folder, readTaskMarker(services.stateDir, task.stateKey), signal);
     removeTaskDatabase(services.stateDir, task.stateKey);

@@ -3,7 +3,7 @@ import type { AppSettings } from '../../settings/app-settings.ts';
 import { numberOf } from '../../settings/form-amounts.ts';
 import { HOST_CONNECTIONS_MAX, RUNS_AT_ONCE_MAX, parseAppSettings } from '../../settings/parse-app-settings.ts';
 import { folderRoots } from '../../tasks/local-folders.ts';
-import { resolveTimeZone } from '../dates.ts';
+import { resolveTimeZone } from '../../settings/wall-clock.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';

@@ -130,7 +130,7 @@ function isBeingDeleted(services: Services, task: StoredTask): boolean {
 }
 
 function setPaused(services: Services, res: Response, task: StoredTask, isPaused: boolean): void {
-  services.tasks.setPaused(task.id, isPaused);
+  services.tasks.setPaused(task.id, isPaused, services.clock.nowMs());
   services.scheduler.reload();
   noteActivity(services, pageOf(res).account, isPaused ? 'task-paused' : 'task-resumed', task.name);
 }
@@ -152,7 +152,7 @@ function copyOf(services: Services, task: StoredTask): { id: number; name: strin
     if (services.tasks.idByName(name) !== undefined || folders.has(beside)) continue;
     const copy = { ...settings, name, target: { folder: beside } };
     const id = services.tasks.add(copy, task.schedule, services.clock.nowMs());
-    services.tasks.setPaused(id, true);
+    services.tasks.setPaused(id, true, services.clock.nowMs());
     services.scheduler.reload();
     return { id, name };
   }
