@@ -170,22 +170,44 @@ export function parseTaskForm(
     return { settings: parsed.settings, schedule: schedule.schedule };
   }
   const faults = new Map<FormField, FormFault>();
-  const add = (fault: SettingsFault): void => {
-    const found = formFault(fault, form);
-    // One message a field is enough to go on with.
-    if (!faults.has(found.field)) faults.set(found.field, found);
+  const add = (list: readonly SettingsFault[]): void => {
+    for (const fault of list) {
+      const found = formFault(fault, form);
+      // One message a field is enough to go on with.
+      if (!faults.has(found.field)) faults.set(found.field, found);
+    }
   };
-  for (const fault of 'faults' in parsed ? parsed.faults : []) add(fault);
-  for (const fault of 'faults' in schedule ? schedule.faults : []) add(fault);
+  if ('faults' in parsed) {
+    add(parsed.faults);
+    // A value of the wrong shape hides what is wrong with the meaning of the others: look again without it.
+    const shaped = parseTaskSettings(taskJsonOf(withoutFaulty(form, faults), password?.reveal()), NO_SECRETS);
+    if ('faults' in shaped) add(shaped.faults);
+  }
+  if ('faults' in schedule) add(schedule.faults);
   return { faults: [...faults.values()].sort((a, b) => PAGE_ORDER.indexOf(a.field) - PAGE_ORDER.indexOf(b.field)) };
 }
+
+/** The form with something that is right in place of each faulty field. */
+function withoutFaulty(form: TaskForm, faults: ReadonlyMap<FormField, unknown>): TaskForm {
+  const right: TaskForm = { ...EMPTY_TASK_FORM, name: 'x', host: 'x', user: 'x', target: '/volume1/x/x' };
+  const names = [...faults.keys()].flatMap((name): FormField[] =>
+    SPEED_COLUMNS.includes(name) ? SPEED_COLUMNS : [name],
+  );
+  return {
+    ...form,
+    ...Object.fromEntries(names.filter((name) => name !== 'password').map((name) => [name, right[name]])),
+  };
+}
+
+const SPEED_COLUMNS: FormField[] = ['speedFrom', 'speedTo', 'speedLimit'];
 
 /** Only the schedule of a form, whatever its other fields hold. Faults have paths, as `parseSchedule` gives them. */
 export function parseScheduleForm(form: TaskForm): ReturnType<typeof parseSchedule> {
   return parseSchedule(scheduleFormJson(sentAgain(form)));
 }
 
-const PAGE_ORDER: readonly FormField[] = TEXT_FIELDS.flatMap((name): FormField[] => {
+/** The fields in the order of the page. */
+export const PAGE_ORDER: readonly FormField[] = TEXT_FIELDS.flatMap((name): FormField[] => {
   if (name === 'user') return ['user', 'password'];
   if (name === 'exclude') return ['sets', 'exclude'];
   if (name === 'everyUnit') return ['everyUnit', 'days'];

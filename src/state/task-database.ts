@@ -13,7 +13,7 @@ export interface TaskDatabase {
   readonly db: Database.Database;
   /** Random identity of this database, written into the task's folder so that no other task takes it over. */
   readonly marker: string;
-  close(): void;
+  readonly close: () => void;
 }
 
 /** The file of the task `name` below `stateDir`: readable, and different for names that differ in any character. */

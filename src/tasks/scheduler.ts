@@ -116,7 +116,7 @@ class TaskScheduler implements Scheduler {
   reload(): void {
     const settings = this.#options.settings.read();
     this.#timeZone = resolveTimeZone(settings.timeZone);
-    this.#pausedUntilMs = settings.schedulesPausedUntilMs ?? 0;
+    this.#pausedUntilMs = settings.schedulesPausedUntilMs;
     const isPaused = new Map<number, boolean>();
     this.#tasks.clear();
     for (const stored of this.#options.tasks.list()) {

@@ -8,11 +8,12 @@ import {
   readTaskForm,
   taskFormOf,
 } from '../../settings/parse-form.ts';
-import type { TaskForm } from '../../settings/parse-form.ts';
+import type { FormFault, TaskForm } from '../../settings/parse-form.ts';
 import { Secret } from '../../settings/secret.ts';
 import type { TaskSettings } from '../../settings/task-settings.ts';
 import { isDraftId } from '../../state/draft-store.ts';
 import type { StoredTask } from '../../state/task-store.ts';
+import type { Text } from '../../text.ts';
 import { folderRoots } from '../../tasks/local-folders.ts';
 import { answerGone } from '../error-pages.ts';
 import { flash } from '../flash.ts';
@@ -27,7 +28,7 @@ import { buildTestView, testConnection } from './connection-test.ts';
 import { browseLocal, browseRemote } from './folder-pickers.ts';
 import { buildEditView } from './edit-task-view.ts';
 import type { EditState } from './edit-task-view.ts';
-import { faultMessages } from './form-words.ts';
+import { faultMessages, inPageOrder } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
 import { noteActivity } from './note-activity.ts';
 import { nameTaken } from './wizard-connection.ts';
@@ -69,13 +70,9 @@ export function saveEditTask(services: Services): RequestHandler {
       else await renderAside(services, res, task, sent, state, source);
       return;
     }
-    if ('faults' in parsed) {
-      await renderEdit(services, res, 422, task, { ...state, messages: faultMessages(faults, text) });
-      return;
-    }
-    const messages = await laterMessages(services, res, task, parsed.settings);
-    if (messages.length > 0) {
-      await renderEdit(services, res, 422, task, { ...state, messages });
+    const messages = [...faultMessages(faults, text), ...(await laterMessages(services, task, form, faults, text))];
+    if ('faults' in parsed || messages.length > 0) {
+      await renderEdit(services, res, 422, task, { ...state, messages: inPageOrder(messages) });
       return;
     }
     const { settings, schedule } = parsed;
@@ -158,15 +155,16 @@ function sourceAlone(
 /** What only the stores and the disk know. A folder that is not changed is not asked for again: it may be unmounted. */
 async function laterMessages(
   services: Services,
-  res: Response,
   task: StoredTask,
-  settings: TaskSettings,
+  form: TaskForm,
+  faults: readonly FormFault[],
+  text: Text,
 ): Promise<FieldMessage[]> {
-  const { text } = pageOf(res);
-  const isMoved = settings.target.folder !== task.settings?.target.folder;
+  const target = form.target.trim().replace(/(?<=.)\/+$/, '');
+  const isMoved = target !== task.settings?.target.folder && !faults.some((fault) => fault.field === 'target');
   return [
-    ...nameTaken(services, settings.name, text, task.id),
-    ...(isMoved ? await targetMessages(services, settings.target.folder, text, task.id) : []),
+    ...nameTaken(services, form.name, text, task.id),
+    ...(isMoved ? await targetMessages(services, target, text, task.id) : []),
   ];
 }
 

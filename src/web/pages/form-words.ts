@@ -1,3 +1,4 @@
+import { PAGE_ORDER } from '../../settings/parse-form.ts';
 import type { FormFault, FormField } from '../../settings/parse-form.ts';
 import type { Text } from '../../text.ts';
 
@@ -54,6 +55,12 @@ export function faultMessages(faults: readonly FormFault[], text: Text): FieldMe
     const close = `e.${field}.${key.replace(/^fault\./, '')}`;
     return { field, words: text.t(text.has(close) ? close : `e.${field}`, facts) };
   });
+}
+
+/** As the fields stand on the page. */
+export function inPageOrder(messages: readonly FieldMessage[]): FieldMessage[] {
+  const place = ({ field }: FieldMessage): number => (PAGE_ORDER as readonly string[]).indexOf(field);
+  return [...messages].sort((a, b) => place(a) - place(b));
 }
 
 /** By the id of their input, for the templates. */

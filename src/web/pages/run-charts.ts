@@ -25,6 +25,12 @@ export interface StripView {
   readonly label: string;
 }
 
+/** The same as StripView, all bars of one look in one path: fifty of them stand in one page. */
+export interface CompactStripView {
+  readonly paths: readonly { readonly look: string; readonly d: string }[];
+  readonly label: string;
+}
+
 export interface DataChartView {
   readonly bars: readonly { readonly x: string; readonly y: string; readonly width: string; readonly height: string }[];
   readonly label: string;
@@ -50,6 +56,20 @@ export function buildStrip(marks: readonly RunMark[], text: Text, dates: Dates):
     return bar(empty.length + index, HEIGHTS[state] ?? OTHER_HEIGHT, `b-${tone}`, title);
   });
   return { bars: [...empty, ...bars], label: stripLabel(shown, text) };
+}
+
+export function buildCompactStrip(marks: readonly RunMark[], text: Text): CompactStripView {
+  const shown = marks.slice(-STRIP_RUNS);
+  const emptyCount = STRIP_RUNS - shown.length;
+  const paths = new Map<string, string>();
+  for (let index = 0; index < STRIP_RUNS; index++) {
+    const mark = shown[index - emptyCount];
+    const state = mark === undefined ? undefined : outcomeState(mark.outcome);
+    const look = state === undefined ? 'b-none' : `b-${STATE_LOOKS[state].tone}`;
+    const height = state === undefined ? NONE_HEIGHT : (HEIGHTS[state] ?? OTHER_HEIGHT);
+    paths.set(look, `${paths.get(look) ?? ''}M${index * BAR_STEP} ${STRIP_HEIGHT}v-${height}h4v${height}z`);
+  }
+  return { paths: [...paths].map(([look, d]) => ({ look, d })), label: stripLabel(shown, text) };
 }
 
 function bar(index: number, height: number, look: string, title: string): BarView {

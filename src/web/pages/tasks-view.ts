@@ -11,8 +11,8 @@ import type { Volume } from '../volumes.ts';
 import { buildHappening } from './activity-rows.ts';
 import type { Happening } from './activity-rows.ts';
 import { buildLiveRun } from './live-run.ts';
-import { buildStrip } from './run-charts.ts';
-import type { StripView } from './run-charts.ts';
+import { buildCompactStrip } from './run-charts.ts';
+import type { CompactStripView } from './run-charts.ts';
 import { resultWords, roughDuration, tookMs } from './run-words.ts';
 import { ATTENTION_STATES, STATE_LOOKS, taskState } from './task-state.ts';
 import type { TaskState, Tone } from './task-state.ts';
@@ -81,7 +81,7 @@ export interface TaskRowView {
   readonly progress: number | undefined;
   readonly lastMs: number | undefined;
   readonly took: string;
-  readonly strip: StripView;
+  readonly strip: CompactStripView;
   readonly size: string;
   readonly files: string;
   readonly nextDay: string;
@@ -218,7 +218,7 @@ function rank(input: TaskInput, nowMs: number, text: Text, dates: Dates): Ranked
     progress: live?.progress,
     lastMs: lastEnded?.startedMs ?? lastEnded?.queuedMs,
     took: took === undefined ? '' : text.t(TOOK_KEYS[lastEnded?.outcome ?? ''] ?? 'dash.stopped-after', { x: roughDuration(took, text) }),
-    strip: buildStrip(input.marks, text, dates),
+    strip: buildCompactStrip(input.marks, text),
     size: finished?.stored === undefined ? '' : text.bytes(finished.stored.bytes),
     files: files === undefined ? '' : text.t('count.files', { count: files }),
     nextDay: input.nextMs === undefined ? '' : dates.day(input.nextMs),

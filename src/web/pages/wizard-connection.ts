@@ -32,7 +32,7 @@ interface ConnectionView {
 const STEP_FIELDS: readonly FormField[] = ['protocol', 'host', 'port', 'user', 'name'];
 /** What can be wrong here; the other steps' fields are not filled in yet. */
 const CHECKED_FIELDS: readonly string[] = [...STEP_FIELDS, 'password', 'fingerprint'];
-/** Stands for the folder that the next step asks for. */
+/** Stands for the folder that the next step asks for; a name that is left empty is taken from the server. */
 const FOLDER_TO_COME = '/volume1/later/on';
 
 /** A new draft at each call; it is stored with its first step. */
@@ -55,7 +55,8 @@ export function saveConnectionStep(services: Services): RequestHandler {
     const { text } = pageOf(res);
     const draft = typedConnection(before, formOf(req));
     saveDraft(services, draft);
-    const parsed = parseTaskForm({ ...draft.form, target: FOLDER_TO_COME }, draft.password);
+    const name = draft.form.name === '' ? 'x' : draft.form.name;
+    const parsed = parseTaskForm({ ...draft.form, name, target: FOLDER_TO_COME }, draft.password);
     const faults = 'faults' in parsed ? parsed.faults.filter((fault) => CHECKED_FIELDS.includes(fault.field)) : [];
     const messages = [...faultMessages(faults, text), ...nameTaken(services, draft.form.name, text)];
     if (messages.length > 0 || 'faults' in parsed) {
