@@ -73,6 +73,7 @@ export class FtpSession implements RemoteSession {
       await receiver.finish();
       return sizeBytes;
     } catch (error) {
+      await receiver.drained();
       receiver.destroy();
       throw error;
     }

@@ -45,6 +45,22 @@ export class FtpSink implements Receiver {
     });
   }
 
+  /** Resolves once the stream has taken in all that was written so far, or has failed. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#failure !== undefined) {
+        resolve();
+        return;
+      }
+      this.onFailure(() => {
+        resolve();
+      });
+      this.#sink.write(Buffer.alloc(0), () => {
+        resolve();
+      });
+    });
+  }
+
   destroy(): void {
     this.#onFailure = () => undefined;
     this.#sink.destroy();

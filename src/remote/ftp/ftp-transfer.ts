@@ -10,6 +10,9 @@ import type { FtpKnowledge } from './ftp-knowledge.ts';
 /** How long the reply may take once the data connection has failed: it tells whether the session can go on. */
 const REPLY_AFTER_FAILURE_MS = 10_000;
 
+/** How long the data that a broken-off transfer has already sent may take to be read. */
+const DATA_AFTER_REFUSAL_MS = 2000;
+
 /** Takes the bytes of a transfer. */
 export interface Receiver {
   /** False: no more until `onReady` is called. What it throws ends the transfer and is thrown by it. */
@@ -170,10 +173,24 @@ export class FtpTransfer {
   #onReply(reply: FtpReply): void {
     this.#reply = reply;
     if (reply.code >= 400 && this.#dataState === 'open') {
-      this.#dataState = 'failed';
-      this.#data.socket.destroy();
+      if (this.#sizeBytes === 0) this.#dropData();
+      else this.#takeWhatCame();
     }
     this.#settle();
+  }
+
+  /** Bytes that came before the refusal are worth having: a later transfer goes on behind them. */
+  #takeWhatCame(): void {
+    setTimeout(() => {
+      if (this.#dataState !== 'open') return;
+      this.#dropData();
+      this.#settle();
+    }, DATA_AFTER_REFUSAL_MS);
+  }
+
+  #dropData(): void {
+    this.#dataState = 'failed';
+    this.#data.socket.destroy();
   }
 
   #settle(): void {
