@@ -38,10 +38,15 @@ export function finishReport(input: ReportInput): RunReport {
     cause: cause === undefined ? undefined : { path: '/', code: cause.code, detail: cause.detail, facts: cause.facts },
     failures: stored.slice(0, REPORT_FAILURES_MAX),
     failureCount,
+    stored: tables.storedTotals(),
   };
+  const changes = tables.changes(RUN_EVENTS_MAX);
   const atMs = clock.nowMs();
   tables.transaction(() => {
     for (const { path, code, detail } of stored) runLog.add(runId, { atMs, level: 'failure', code, path, detail });
+    for (const { path, code, sizeBytes } of changes) {
+      runLog.add(runId, { atMs, level: 'change', code, path: decodeRemoteName(path), detail: undefined, sizeBytes });
+    }
     runLog.close(runId, atMs, report.outcome, JSON.stringify({ ...report, failures: [] }));
     // An early end leaves its work for the next run to go on with.
     if (cause === undefined) tables.clear();

@@ -44,4 +44,6 @@ export interface RunReport {
   /** At most REPORT_FAILURES_MAX. */
   readonly failures: readonly RunFailure[];
   readonly failureCount: number;
+  /** What lies in the target folder after the run; undefined where the run could not begin. */
+  readonly stored?: { readonly files: number; readonly bytes: number } | undefined;
 }

@@ -21,6 +21,8 @@ const APP_SETTINGS_SCHEMA = {
     hostConnectionsMax: { type: 'integer', minimum: 1, maximum: HOST_CONNECTIONS_MAX },
     idleMinutes: { type: 'integer', minimum: 5, maximum: IDLE_MINUTES_MAX },
     logDays: { type: 'integer', minimum: 1, maximum: LOG_DAYS_MAX },
+    schedulesPausedUntilMs: { type: 'integer', minimum: 0 },
+    schedulesResumedMs: { type: 'integer', minimum: 0 },
     folderRoots: {
       type: 'array',
       maxItems: FOLDER_ROOTS_MAX,

@@ -1,16 +1,18 @@
 import type Database from 'better-sqlite3';
 import { Statements } from './statements.ts';
 
-/** `notice`: worth knowing. `failure`: asked for and not got. */
-export type RunEventLevel = 'notice' | 'failure';
+/** `notice`: worth knowing. `failure`: asked for and not got. `change`: a file that was brought, has gone or was moved. */
+export type RunEventLevel = 'notice' | 'failure' | 'change';
 
 export interface RunEvent {
   readonly atMs: number;
   readonly level: RunEventLevel;
-  /** A key of the texts: `error.<code>` for failures, `notice.<code>` for notices. */
+  /** A key of the texts: `error.<code>` for failures, `notice.<code>` for notices, `file.<code>` for changes. */
   readonly code: string;
   readonly path: string | undefined;
   readonly detail: string | undefined;
+  /** Of the file, where it is known. */
+  readonly sizeBytes?: number | undefined;
 }
 
 /** Events of one level kept for one run; a run that fails everywhere must not fill the disk. */
@@ -49,8 +51,16 @@ export class RunLog {
     if (counted >= RUN_EVENTS_MAX) return;
     this.#eventCounts.set(event.level, counted + 1);
     this.#statements
-      .sql('INSERT INTO run_event (run_id, at_ms, level, code, path, detail) VALUES (?, ?, ?, ?, ?, ?)')
-      .run(runId, event.atMs, event.level, event.code, event.path ?? null, event.detail ?? null);
+      .sql('INSERT INTO run_event (run_id, at_ms, level, code, path, detail, size_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .run(
+        runId,
+        event.atMs,
+        event.level,
+        event.code,
+        event.path ?? null,
+        event.detail ?? null,
+        event.sizeBytes ?? null,
+      );
   }
 
   events(runId: number, level: RunEventLevel, limit: number): RunEvent[] {

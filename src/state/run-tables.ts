@@ -426,6 +426,28 @@ export class RunTables {
     return rows.map((row) => ({ path: row.path, code: row.code, detail: row.detail ?? undefined }));
   }
 
+  /** Files that this work has brought, found gone or moved away, in the order of the plan. Paths as in `failures`. */
+  changes(limit: number): { path: string; code: string; sizeBytes: number }[] {
+    return this.#statements
+      .sql(
+        `SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name AS path,
+           CASE WHEN action LIKE 'vanish%' THEN 'vanished' WHEN action LIKE 'retire%' THEN 'retired'
+             WHEN reason = 'new' THEN 'new' ELSE 'changed' END AS code,
+           coalesce(got_size, size_bytes) AS sizeBytes
+         FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id
+         WHERE run_step.state = 'done' AND action NOT IN ('recheck', 'reject') ORDER BY run_step.id LIMIT ?`,
+      )
+      .all(limit) as { path: string; code: string; sizeBytes: number }[];
+  }
+
+  /** What the index says lies under `current/`. */
+  storedTotals(): { files: number; bytes: number } {
+    return this.#statements.sql('SELECT count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes FROM file').get() as {
+      files: number;
+      bytes: number;
+    };
+  }
+
   failureCount(): number {
     return this.#statements
       .value(

@@ -229,7 +229,7 @@ class WorkerRun {
         this.#listener.onEvent({ kind: 'progress', activity: this.activity });
         break;
       case 'log':
-        log[message.level](message.event, { task: this.activity.taskId, run: this.runId, ...message.fields });
+        log[message.level](message.event, { ...message.fields, task: this.activity.taskId, run: this.runId });
         break;
       case 'permit-wanted':
         void this.#grant(message.id, message.hostKey, message.canWait);

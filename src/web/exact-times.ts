@@ -27,10 +27,20 @@ export function momentWords(atMs: number, language: Language, timeZone: string):
 
 /** `Thursday 20 November 2025 at 02:00`, for headings. */
 export function headingWords(atMs: number, language: Language, timeZone: string): string {
-  const day = formatOf(language, timeZone, 'heading', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+  const day = formatOf(language, timeZone, 'heading', {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+  });
   const clock = formatOf(language, timeZone, 'clock', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const words = `${day.format(atMs)}, ${clock.format(atMs)}`;
   return words.charAt(0).toLocaleUpperCase(language) + words.slice(1);
+}
+
+/** `20 November`: also for the day that is today. */
+export function dayWords(atMs: number, language: Language, timeZone: string): string {
+  return formatOf(language, timeZone, 'day-month', { day: 'numeric', month: 'long' }).format(atMs);
 }
 
 /** The calendar day in the zone, `2026-11-21`: what a link to a day holds. */

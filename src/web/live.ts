@@ -66,7 +66,11 @@ export function showTaskLive(services: Services): RequestHandler {
 function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], res: Response): void {
   const page = pageOf(res);
   // DSM's nginx passes the stream on at once only when it is told so.
-  res.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store, no-transform', 'X-Accel-Buffering': 'no' });
+  res.set({
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store, no-transform',
+    'X-Accel-Buffering': 'no',
+  });
   res.flushHeaders();
   res.write(`retry: ${RETRY_MS}\n\n`);
 

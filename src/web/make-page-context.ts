@@ -29,7 +29,7 @@ export const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
 
 /** What a page asks by itself, again and again. */
 export function isBackgroundRequest(req: Request): boolean {
-  return req.path === '/events' || req.path.endsWith('.json');
+  return req.path === '/events' || req.path.endsWith('.json') || req.get('X-Background') !== undefined;
 }
 
 /** Lays the PageContext of each request into `res.locals.page`. */

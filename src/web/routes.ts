@@ -1,23 +1,22 @@
 import type { Router } from 'express';
 import type { PasswordLogin } from './access/password-login.ts';
 import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
-import { enter, leave, showLogin } from './pages/login.ts';
-import { downloadLogs, showLogs } from './pages/logs.ts';
-import { chooseLanguage, chooseTheme } from './pages/preferences.ts';
-import { downloadRunErrors, showRun } from './pages/run-detail.ts';
-import { downloadTaskRuns, showActivity, showTaskRuns } from './pages/run-list.ts';
-import { saveSetup, showSetup } from './pages/setup.ts';
-import { showTask } from './pages/task-overview.ts';
-import { showTasks } from './pages/tasks.ts';
 import { showAbout } from './pages/about.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
 import { downloadDiagnostics } from './pages/diagnostics.ts';
 import { saveEditTask, showEditTask } from './pages/edit-task.ts';
 import { showHelp, showHelpTopic } from './pages/help.ts';
+import { enter, leave, showLogin } from './pages/login.ts';
+import { downloadLogs, showLogs } from './pages/logs.ts';
+import { pauseSchedules } from './pages/pause-schedules.ts';
+import { chooseLanguage, chooseTheme } from './pages/preferences.ts';
+import { downloadRunErrors, showRun } from './pages/run-detail.ts';
+import { downloadTaskRuns, showActivity, showTaskRuns } from './pages/run-list.ts';
 import { saveGeneralSettings, showGeneralSettings } from './pages/settings-general.ts';
 import { checkDatabases, compactDatabases, saveMaintenance, showMaintenance } from './pages/settings-maintenance.ts';
 import { changePassword, saveSecuritySettings, showSecuritySettings } from './pages/settings-security.ts';
 import { showWebSettings } from './pages/settings-web.ts';
+import { saveSetup, showSetup } from './pages/setup.ts';
 import {
   actOnTasks,
   duplicateTask,
@@ -27,6 +26,8 @@ import {
   simulateTask,
   stopTask,
 } from './pages/task-actions.ts';
+import { showTask } from './pages/task-overview.ts';
+import { showTasks } from './pages/tasks.ts';
 import { createTask, dropDraft, showCheckStep } from './pages/wizard-check.ts';
 import { newTask, saveConnectionStep, showConnectionStep } from './pages/wizard-connection.ts';
 import { saveFoldersStep, showFoldersStep } from './pages/wizard-folders.ts';
@@ -111,6 +112,7 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   });
   app.get('/settings/general', showGeneralSettings(services));
   app.post('/settings/general', saveGeneralSettings(services));
+  app.post('/settings/schedules', pauseSchedules(services));
   app.get('/settings/web', showWebSettings);
   app.get('/settings/security', showSecuritySettings(services));
   app.post('/settings/security', saveSecuritySettings(services));

@@ -76,7 +76,14 @@ describe('the pages that show', () => {
     for (const path of ['/tasks/999', '/tasks/999/runs', '/runs/999', '/tasks/999-name', '/tasks/999/runs.csv']) {
       assert.match(await page(path, 404), /<h1[^>]*>[^<]+<\/h1>/, path);
     }
-    for (const path of ['/tasks/0', '/tasks/-1', '/tasks/1e3', '/runs/abc', '/runs/99999999999999999999', '/runs/%3Cb%3E']) {
+    for (const path of [
+      '/tasks/0',
+      '/tasks/-1',
+      '/tasks/1e3',
+      '/runs/abc',
+      '/runs/99999999999999999999',
+      '/runs/%3Cb%3E',
+    ]) {
       const html = await page(path, 404);
       assert.doesNotMatch(html, /<b>/, path);
     }
@@ -97,7 +104,9 @@ describe('the pages that show', () => {
     const log: string[] = [];
     const paths: string[] = ['/tasks', '/runs', '/logs', '/tasks?q=%3Cscript%3E&sort=%22%3E&state=%3Cb%3E'];
     for (const [index, name] of HOSTILE.entries()) {
-      const taskId = addTask(web.services, `${name.replace(/[\r\n\t]/g, ' ').slice(0, 90)} ${index}`, { folder: `/${name}` });
+      const taskId = addTask(web.services, `${name.replace(/[\r\n\t]/g, ' ').slice(0, 90)} ${index}`, {
+        folder: `/${name}`,
+      });
       const cause = { code: 'login-rejected', detail: name, facts: { host: name, user: name } };
       addRun(web.services, taskId, 'failed', { agoMs: 2 * HOUR_MS, report: { cause } });
       const runId = addRun(web.services, taskId, 'incomplete', { report: { failureCount: 2, counts: { listed: 9 } } });
@@ -110,7 +119,12 @@ describe('the pages that show', () => {
       log.push(JSON.stringify({ ...line, task: taskId, run: runId, path: name, code: name, [name]: name }));
       log.push(JSON.stringify({ ...line, event: name }));
       web.services.activity.add({ atMs: 0, actor: name, action: 'sign-in', subject: name, detail: name });
-      paths.push(`/tasks/${taskId}`, `/tasks/${taskId}/runs`, `/runs/${runId}`, `/runs/${runId}?tab=files&q=${encodeURIComponent(name)}`);
+      paths.push(
+        `/tasks/${taskId}`,
+        `/tasks/${taskId}/runs`,
+        `/runs/${runId}`,
+        `/runs/${runId}?tab=files&q=${encodeURIComponent(name)}`,
+      );
       paths.push(`/runs/${runId}?tab=log`, `/runs/${runId}?cause=permission-denied`, `/runs/${runId - 1}`);
       paths.push(`/logs?q=${encodeURIComponent(name)}`, `/tasks?q=${encodeURIComponent(name)}`);
       runner.set(activity(taskId, runId, { progress: { ...PROGRESS, currentPath: name } }));
@@ -129,7 +143,8 @@ describe('the pages that show', () => {
   it('keep filters, sort and search in the URL, and leave out what makes no sense', async () => {
     const taskId = addTask(web.services, 'Zebra works', { host: 'zebra.example' });
     addRun(web.services, taskId, 'complete', { report: { counts: { listed: 10, downloaded: 3 } } });
-    const names = (html: string): string[] => [...html.matchAll(/class="name wrap" href="[^"]+">([^<]+)</g)].map((m) => m[1] ?? '');
+    const names = (html: string): string[] =>
+      [...html.matchAll(/class="name wrap" href="[^"]+">([^<]+)</g)].map((m) => m[1] ?? '');
     assert.deepEqual(names(await page('/tasks?q=ZEBRA')), ['Zebra works']);
     assert.deepEqual(names(await page('/tasks?q=zebra.example&state=ok')), ['Zebra works']);
     assert.match(await page('/tasks?q=zebra&state=attention'), /No task matches “zebra”/);
@@ -148,13 +163,16 @@ describe('the pages that show', () => {
       addRun(web.services, taskId, index % 10 === 0 ? 'failed' : 'complete', { agoMs: (200 - index) * HOUR_MS });
     }
     const seen: string[] = [];
-    for (let path: string | undefined = `/tasks/${taskId}/runs`; path !== undefined; ) {
+    for (let path: string | undefined = `/tasks/${taskId}/runs`; path !== undefined;) {
       const html: string = await page(path);
       seen.push(...[...html.matchAll(/data-live-part="run-(\d+)"/g)].map((match) => match[1] ?? ''));
       path = /<a href="([^"]*after=[^"]*)">Older/.exec(html)?.[1]?.replaceAll('&amp;', '&');
     }
     assert.equal(seen.length, 120);
-    assert.deepEqual(seen.map(Number), [...seen.map(Number)].sort((a, b) => b - a));
+    assert.deepEqual(
+      seen.map(Number),
+      [...seen.map(Number)].sort((a, b) => b - a),
+    );
     assert.equal(new Set(seen).size, 120);
     const failed = await page(`/tasks/${taskId}/runs?state=failed`);
     assert.equal([...failed.matchAll(/data-live-part="run-/g)].length, 12);
@@ -172,13 +190,22 @@ describe('the pages that show', () => {
     const days = [...html.matchAll(/href="([^"]*day=[^"]+)"/g)].map((match) => match[1] ?? '');
     assert.equal(days.length, 3);
     const day = await page(days[1] ?? '');
-    assert.deepEqual([...day.matchAll(/data-live-part="run-(\d+)"/g)].map((match) => Number(match[1])), [kept]);
+    assert.deepEqual(
+      [...day.matchAll(/data-live-part="run-(\d+)"/g)].map((match) => Number(match[1])),
+      [kept],
+    );
     assert.equal([...(await page(`/tasks/${taskId}/runs?day=2026-99-99`)).matchAll(/data-live-part="run-/g)].length, 3);
   });
 
   it('page through Activity without losing or repeating anything', async () => {
     for (let index = 0; index < 70; index++) {
-      web.services.activity.add({ atMs: web.clock.nowMs() - index, actor: `a${index}`, action: 'sign-out', subject: undefined, detail: undefined });
+      web.services.activity.add({
+        atMs: web.clock.nowMs() - index,
+        actor: `a${index}`,
+        action: 'sign-out',
+        subject: undefined,
+        detail: undefined,
+      });
     }
     let rows = 0;
     let pages = 0;
@@ -216,7 +243,8 @@ describe('the pages that show', () => {
     assert.match(html, /Show the other 296/);
     assert.match(html, /<code class="wrap">550 Permission denied\.<\/code>/);
     assert.match(html, /keep their last good version/);
-    const files = (text: string): string[] => [...text.matchAll(/class="base">([^<]+)</g)].map((match) => match[1] ?? '');
+    const files = (text: string): string[] =>
+      [...text.matchAll(/class="base">([^<]+)</g)].map((match) => match[1] ?? '');
     assert.equal(files(html).length, 8);
     const first = await page(`/runs/${runId}?cause=permission-denied`);
     assert.equal(files(first).length, 200);
@@ -230,7 +258,9 @@ describe('the pages that show', () => {
   it('do not read the notes of a real run for a simulation, whose own were thrown away', async () => {
     const taskId = addTask(web.services, 'Simulated');
     const real = addRun(web.services, taskId, 'incomplete', { report: { failureCount: 1 } });
-    addEvents(web.services, real, [{ level: 'failure', code: 'timed-out', path: '/of-the-real-run', detail: undefined }]);
+    addEvents(web.services, real, [
+      { level: 'failure', code: 'timed-out', path: '/of-the-real-run', detail: undefined },
+    ]);
     const simulated = addRun(web.services, taskId, 'incomplete', { cause: 'simulation', report: { failureCount: 5 } });
     web.services.runs.setLocalRun(simulated, web.services.runs.get(real)?.localRunId ?? 0);
     const html = await page(`/runs/${simulated}`);
@@ -256,7 +286,7 @@ describe('the pages that show', () => {
     const answer = await owner.ask('/logs.txt');
     assert.equal(answer.text.trim().split('\n').length, 450);
     const seen: string[] = [];
-    for (let path: string | undefined = '/logs'; path !== undefined; ) {
+    for (let path: string | undefined = '/logs'; path !== undefined;) {
       const html: string = await page(path);
       seen.push(...[...html.matchAll(/data-key="([^"]+)"/g)].map((match) => match[1] ?? ''));
       path = /<a href="([^"]*after=[^"]*)">Older/.exec(html)?.[1]?.replaceAll('&amp;', '&');
@@ -268,12 +298,25 @@ describe('the pages that show', () => {
     const taskId = addTask(web.services, 'Bilingual');
     const runId = addRun(web.services, taskId, 'incomplete', { report: { failureCount: 1, counts: {} } });
     addEvents(web.services, runId, [{ level: 'failure', code: 'file-refused', path: '/x', detail: undefined }]);
-    for (const path of ['/tasks', `/tasks/${taskId}`, `/tasks/${taskId}/runs`, '/runs', `/runs/${runId}`, `/runs/${runId}?tab=files`, `/runs/${runId}?tab=log`, '/logs']) {
+    for (const path of [
+      '/tasks',
+      `/tasks/${taskId}`,
+      `/tasks/${taskId}/runs`,
+      '/runs',
+      `/runs/${runId}`,
+      `/runs/${runId}?tab=files`,
+      `/runs/${runId}?tab=log`,
+      '/logs',
+    ]) {
       for (const language of ['en', 'fr']) {
         const { text } = await owner.ask(path, { headers: { 'Accept-Language': language } });
         assert.match(text, new RegExp(`<html lang="${language}"`));
         const words = text.replace(/<[^>]*>/g, ' ');
-        assert.doesNotMatch(words, /\b(dash|st|col|act|td|run|pr|log|hist|strip|short|result|file|nav)\.[a-z][a-z.-]+\b/, path);
+        assert.doesNotMatch(
+          words,
+          /\b(dash|st|col|act|td|run|pr|log|hist|strip|short|result|file|nav)\.[a-z][a-z.-]+\b/,
+          path,
+        );
         assert.doesNotMatch(words, /\{\w+\}|\[\[/, path);
       }
     }
@@ -281,9 +324,18 @@ describe('the pages that show', () => {
 
   describe('live', () => {
     /** Reads the stream until `isEnough` of its text. */
-    async function stream(path: string, isEnough: (text: string) => boolean): Promise<{ answer: IncomingMessage; text: string }> {
+    async function stream(
+      path: string,
+      isEnough: (text: string) => boolean,
+    ): Promise<{ answer: IncomingMessage; text: string }> {
       const cookie = [...owner.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-      const asked = request({ host: '127.0.0.1', port: web.port, path, headers: { Cookie: cookie }, agent: false }).end();
+      const asked = request({
+        host: '127.0.0.1',
+        port: web.port,
+        path,
+        headers: { Cookie: cookie },
+        agent: false,
+      }).end();
       const [answer] = (await once(asked, 'response')) as [IncomingMessage];
       answer.setEncoding('utf8');
       let text = '';
@@ -304,7 +356,9 @@ describe('the pages that show', () => {
       const { answer, text } = await stream(`/events?topics=tasks,task:${taskId}`, (said) => {
         if (!isMoved && said.includes('"37%"')) {
           isMoved = true;
-          runner.set(activity(taskId, runId, { startedMs: web.clock.nowMs(), progress: { ...PROGRESS, filesDone: 38 } }));
+          runner.set(
+            activity(taskId, runId, { startedMs: web.clock.nowMs(), progress: { ...PROGRESS, filesDone: 38 } }),
+          );
         }
         if (!isEnded && said.includes('"38%"')) {
           isEnded = true;
@@ -326,7 +380,10 @@ describe('the pages that show', () => {
       const taskId = addTask(web.services, 'Asked');
       const runId = addRun(web.services, taskId, 'running');
       runner.set(activity(taskId, runId, { startedMs: web.clock.nowMs(), progress: PROGRESS }), 'phase');
-      const one = JSON.parse((await owner.ask(`/tasks/${taskId}/live.json`)).text) as { sequence: string; values: object };
+      const one = JSON.parse((await owner.ask(`/tasks/${taskId}/live.json`)).text) as {
+        sequence: string;
+        values: object;
+      };
       assert.equal((one.values as Record<string, unknown>)[`run.${runId}.percent`], '37%');
       const all = JSON.parse((await owner.ask('/tasks/live.json')).text) as { sequence: string; values: object };
       assert.equal((all.values as Record<string, unknown>)[`task.${taskId}.progress`], 37);

@@ -111,7 +111,13 @@ export async function startBrowserFixture(): Promise<BrowserFixture> {
       return open({ storageState: session, ...options });
     },
     addTask(name, { source, more, schedule = MANUAL } = {}) {
-      const login = { protocol: 'ftp', host: '127.0.0.1', user: SCRIPTED_USER, password: SCRIPTED_PASSWORD, folder: '/' };
+      const login = {
+        protocol: 'ftp',
+        host: '127.0.0.1',
+        user: SCRIPTED_USER,
+        password: SCRIPTED_PASSWORD,
+        folder: '/',
+      };
       const target = { folder: join(nas, name.toLowerCase().replace(/[^a-z0-9]+/g, '-')) };
       const parsed = parseTaskSettings({ name, source: { ...login, ...source }, target, ...more }, NO_SECRETS);
       if ('faults' in parsed) throw new Error(JSON.stringify(parsed.faults));
@@ -146,11 +152,7 @@ export async function signIn(page: Page, origin: string): Promise<void> {
 }
 
 /** Waits for what has no event. Throws with `what` after `timeoutMs`. */
-export async function until(
-  isSo: () => boolean | Promise<boolean>,
-  timeoutMs: number,
-  what: string,
-): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs: number, what: string): Promise<void> {
   const endMs = Date.now() + timeoutMs;
   while (!(await isSo())) {
     assert.ok(Date.now() < endMs, `waited in vain for ${what}`);

@@ -59,7 +59,10 @@ describe('reading the log', () => {
 
   it('reads lines that are longer than its block, and characters that lie across two', async () => {
     const file = writeLog(60, 1e9, 'é€'.repeat(1500));
-    assert.deepEqual(await allPages(file, {}, 7), Array.from({ length: 60 }, (_, index) => 59 - index));
+    assert.deepEqual(
+      await allPages(file, {}, 7),
+      Array.from({ length: 60 }, (_, index) => 59 - index),
+    );
   });
 
   it('filters by level, task, run, words and time, alone and together', async () => {
@@ -89,7 +92,10 @@ describe('reading the log', () => {
       ),
       { numRuns: 40 },
     );
-    assert.deepEqual(await allPages(file, { words: '"NUMBER":17' }, 50), [179, 178, 177, 176, 175, 174, 173, 172, 171, 170, 17]);
+    assert.deepEqual(
+      await allPages(file, { words: '"NUMBER":17' }, 50),
+      [179, 178, 177, 176, 175, 174, 173, 172, 171, 170, 17],
+    );
   });
 
   it('finds the end of a time in a large file without reading what comes after it', async () => {
@@ -127,7 +133,11 @@ describe('reading the log', () => {
     writeFileSync(file, `half a li\n{"t":"never","level":"info"}\n[]\nnull\n${readLine()}`);
     for (const before of [undefined, 'x', '-1.5', '0.99999999', `${statSync(file).ino}.999999`]) {
       const page = await readLogPage(file, {}, before, 10);
-      assert.deepEqual(page.lines.map((line) => line.event), ['new'], before);
+      assert.deepEqual(
+        page.lines.map((line) => line.event),
+        ['new'],
+        before,
+      );
     }
   });
 

@@ -72,7 +72,7 @@ class PlanBench {
       // The plan asks for none of these.
       settings: undefined as never,
       pool: undefined as never,
-    speedLimit: undefined as never,
+      speedLimit: undefined as never,
       runId: 1,
       isForced: false,
       filter: compileFilter(filters),

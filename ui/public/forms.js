@@ -23,6 +23,14 @@ function takeOver(page, selector) {
 
 // ---- folders
 
+/** The chosen row of a long list in sight. */
+function showChosen() {
+  for (const row of document.querySelectorAll('.dirs .sel')) {
+    row.parentElement.scrollTop = row.offsetTop - row.parentElement.offsetTop - row.parentElement.clientHeight / 2;
+  }
+}
+showChosen();
+
 for (const form of document.querySelectorAll('.main form')) {
   form.addEventListener('submit', async (event) => {
     const button = event.submitter;
@@ -48,6 +56,7 @@ for (const form of document.querySelectorAll('.main form')) {
     // Where a password that was typed is kept meanwhile.
     const kept = page.querySelector('input[name="kept"]');
     if (kept && form.elements.kept) form.elements.kept.value = kept.value;
+    showChosen();
     document.querySelector(`[data-picker="${go}"] .dirs button, [data-picker="${go}"] .pathbar button`)?.focus();
   });
 }

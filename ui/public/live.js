@@ -10,7 +10,6 @@ const FETCH_AGAIN_MS = 5000;
 
 const root = document.querySelector('[data-live-topics], [data-live-refresh]');
 const mark = document.getElementById('live');
-const asOf = document.querySelector('[data-live-asof]');
 
 /** One place that screen readers are told by; ticking numbers never go there. */
 const status = document.createElement('div');
@@ -48,17 +47,23 @@ function showLive(isLive) {
 function heard() {
   heardMs = Date.now();
   document.body.classList.remove('stale');
-  if (asOf) asOf.hidden = true;
+  // Asked for each time: a part that was replaced brings its own.
+  for (const asOf of document.querySelectorAll('[data-live-asof]')) asOf.hidden = true;
 }
 
 setInterval(() => {
   if (!root?.dataset.liveTopics || document.hidden || source?.readyState === 1) return;
   if (Date.now() - heardMs < STALE_MS) return;
   document.body.classList.add('stale');
-  if (!asOf || !asOf.hidden) return;
-  const time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  asOf.firstElementChild.textContent = asOf.dataset.words.replace('{time}', time.format(heardMs));
-  asOf.hidden = false;
+  const time = new Intl.DateTimeFormat(document.documentElement.lang, {
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
+  for (const asOf of document.querySelectorAll('[data-live-asof][hidden]')) {
+    asOf.firstElementChild.textContent = asOf.dataset.words.replace('{time}', time.format(heardMs));
+    asOf.hidden = false;
+  }
 }, 5000);
 
 // --- numbers
@@ -145,7 +150,7 @@ function replaceParts(fresh) {
   if (freshRoot.dataset.liveTitle) root.dataset.liveTitle = freshRoot.dataset.liveTitle;
   else delete root.dataset.liveTitle;
   if (root.dataset.liveTitle === undefined) document.title = fresh.title;
-  if (!root.dataset.liveTopics) heard();
+  if (!document.body.classList.contains('stale')) heard();
 }
 
 function names(of) {
@@ -207,6 +212,32 @@ function connect() {
   });
 }
 
+/**
+ * A browser gives a host six connections, also for windows that stand side by side: the others are asked who holds a
+ * stream, and from the fourth on a page asks for numbers instead.
+ */
+const STREAMS_MAX = 3;
+const ANSWER_MS = 200;
+const others = 'BroadcastChannel' in window ? new BroadcastChannel('site-backup-live') : undefined;
+const me = String(Math.random());
+let holders = new Set();
+
+if (others) {
+  others.addEventListener('message', ({ data }) => {
+    if (data.asks && source !== undefined) others.postMessage({ holds: me, to: data.asks });
+    if (data.to === me) holders.add(data.holds);
+  });
+}
+
+async function connectIfFree() {
+  holders = new Set();
+  others?.postMessage({ asks: me });
+  if (others) await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+  if (document.hidden || source !== undefined) return;
+  if (holders.size < STREAMS_MAX) connect();
+  else startPolling();
+}
+
 /** The page was made at another moment of the service than this one. */
 function met(news) {
   if (news !== sequence) soon();
@@ -250,7 +281,8 @@ async function poll() {
     setValues(values);
     met(news);
     // The stream may get through again.
-    if (source === undefined || source.readyState === EventSource.CLOSED) connect();
+    if (source?.readyState === EventSource.CLOSED) source = undefined;
+    if (source === undefined) void connectIfFree();
   } catch {
     showLive(false);
   }
@@ -264,7 +296,7 @@ function follow() {
     stopPolling();
     return;
   }
-  if (root.dataset.liveTopics && source === undefined) connect();
+  if (root.dataset.liveTopics && source === undefined) void connectIfFree();
 }
 
 if (root) {

@@ -137,4 +137,8 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX run_step_folder ON run_step (run_folder_id, state);
     `,
   },
+  {
+    name: '0002-event-size',
+    sql: 'ALTER TABLE run_event ADD COLUMN size_bytes INTEGER;',
+  },
 ];

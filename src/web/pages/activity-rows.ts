@@ -24,8 +24,7 @@ export function readHappenings(
   cursor: HappeningCursor,
   limit: number,
 ): { readonly happenings: readonly Happening[]; readonly next: HappeningCursor | undefined } {
-  const runs =
-    filter.kind === 'deeds' ? [] : stores.runs.list({ ...filter, beforeId: cursor.runId }, limit + 1);
+  const runs = filter.kind === 'deeds' ? [] : stores.runs.list({ ...filter, beforeId: cursor.runId }, limit + 1);
   const deeds = filter.kind === 'runs' ? [] : stores.activity.list(cursor.deedId, limit + 1);
   const happenings: Happening[] = [];
   let runsTaken = 0;

@@ -31,7 +31,7 @@ export const FIELD_LABELS: Readonly<Record<FormField, string>> = {
   everyCount: 'f.every',
   everyUnit: 'f.every',
   days: 'f.days',
-  times: 'f.times',
+  times: 'f.time',
   cron: 'f.cron',
   hasAllowedHours: 'f.hours',
   hoursFrom: 'f.hours',

@@ -9,6 +9,9 @@ const ESTIMATE_AFTER_MS = 20_000;
 /** A run in which nothing arrives for so long is said to be stalled. */
 const STALLED_AFTER_MS = 30_000;
 
+/** Stands for a number that there is none of. */
+const NOTHING = '–';
+
 /** The phases of a run as people see them; planning is part of looking at the site. */
 export const PHASES = ['connect', 'scan', 'download', 'finish'] as const;
 
@@ -62,8 +65,8 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
     headline: headline(input, text),
     left: about ?? (stage === 'transferring' ? t('pr.calc') : ''),
     ends: leftMs === undefined ? '' : t('pr.ends', { t: dates.clock(nowMs + leftMs) }),
-    speed: text.bytesPerSecond(stage === 'transferring' ? speed : 0),
-    filesPerSecond: text.number(Math.round(stage === 'transferring' ? (trail?.filesPerSecond ?? 0) : 0)),
+    speed: stage === 'transferring' ? text.bytesPerSecond(speed) : NOTHING,
+    filesPerSecond: stage === 'transferring' ? text.number(Math.round(trail?.filesPerSecond ?? 0)) : NOTHING,
     elapsed: elapsedMs < 10_000 ? roughDuration(elapsedMs, text) : text.duration(elapsedMs),
     connections: text.number(progress?.connections ?? 0),
     failed: text.number(progress?.filesFailed ?? 0),

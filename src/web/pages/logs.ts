@@ -50,7 +50,8 @@ export function downloadLogs(services: Services): RequestHandler {
     res.type('text/plain; charset=utf-8').attachment('site-backup-log.txt');
     for await (const line of allLogLines(services.logFile, logFilter(req, pageOf(res).timeZone))) {
       if (res.destroyed) return;
-      if (!res.write(`${plainLine(line)}\n`)) await new Promise((resolve) => res.once('drain', resolve).once('close', resolve));
+      if (!res.write(`${plainLine(line)}\n`))
+        await new Promise((resolve) => res.once('drain', resolve).once('close', resolve));
     }
     res.end();
   };

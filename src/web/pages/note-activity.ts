@@ -9,6 +9,8 @@ export type PageAction =
   | 'task-resumed'
   | 'task-deleted'
   | 'task-files-deleted'
+  | 'schedules-paused'
+  | 'schedules-resumed'
   | 'settings-changed'
   | 'database-compacted'
   | 'integrity-checked'

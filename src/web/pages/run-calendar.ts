@@ -1,7 +1,7 @@
 import type { RunMark } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
-import { dayOf } from '../exact-times.ts';
+import { dayOf, dayWords } from '../exact-times.ts';
 import { pathWith } from '../query.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
 import type { TaskState } from './task-state.ts';
@@ -42,7 +42,7 @@ export function buildCalendar(
     });
     return {
       number: String(Number(day.slice(-2))),
-      words: `${dates.day(atMs)}: ${states.length === 0 ? text.t('strip.none') : runs}`,
+      words: `${dayWords(atMs, text.language, dates.timeZone)} – ${states.length === 0 ? text.t('strip.none') : runs}`,
       path: states.length === 0 ? undefined : pathWith(options.path, { day }),
       looks: states.slice(0, MARKS_MAX).map((state) => STATE_LOOKS[state].tone),
     };

@@ -38,7 +38,13 @@ export interface DataChartView {
 }
 
 /** Height says the same as colour: the strip can be read without seeing colours. */
-const HEIGHTS: Readonly<Partial<Record<TaskState, number>>> = { ok: 12, partial: 16, failed: 20, held: 20, running: 20 };
+const HEIGHTS: Readonly<Partial<Record<TaskState, number>>> = {
+  ok: 12,
+  partial: 16,
+  failed: 20,
+  held: 20,
+  running: 20,
+};
 const OTHER_HEIGHT = 8;
 const NONE_HEIGHT = 3;
 

@@ -37,7 +37,11 @@ export interface RunInput {
   readonly causes: readonly CauseInput[];
   /** The one cause that is being read page by page. */
   readonly shownCause: string | undefined;
-  readonly notices: readonly { readonly code: string; readonly count: number; readonly events: readonly HistoryEvent[] }[];
+  readonly notices: readonly {
+    readonly code: string;
+    readonly count: number;
+    readonly events: readonly HistoryEvent[];
+  }[];
   readonly files: {
     readonly events: readonly HistoryEvent[];
     readonly kinds: readonly { readonly code: string; readonly count: number }[];
@@ -72,8 +76,15 @@ export interface RunDetailView {
   readonly older: string | undefined;
   readonly figures: readonly { readonly name: string; readonly value: string; readonly look: string }[];
   readonly facts: readonly string[];
-  readonly trouble: { readonly cause: string; readonly action: string; readonly detail: string; readonly help: string } | undefined;
-  readonly tabs: readonly { readonly words: string; readonly path: string; readonly count: string; readonly isErr: boolean; readonly isCurrent: boolean }[];
+  readonly trouble:
+    { readonly cause: string; readonly action: string; readonly detail: string; readonly help: string } | undefined;
+  readonly tabs: readonly {
+    readonly words: string;
+    readonly path: string;
+    readonly count: string;
+    readonly isErr: boolean;
+    readonly isCurrent: boolean;
+  }[];
   readonly tab: RunTab;
   readonly groups: readonly CauseView[];
   readonly notices: readonly { readonly words: string; readonly count: string; readonly files: readonly FileView[] }[];
@@ -81,7 +92,12 @@ export interface RunDetailView {
   readonly isSafe: boolean;
   readonly csv: string;
   readonly files: readonly FileView[];
-  readonly fileChips: readonly { readonly words: string; readonly path: string; readonly count: string; readonly isCurrent: boolean }[];
+  readonly fileChips: readonly {
+    readonly words: string;
+    readonly path: string;
+    readonly count: string;
+    readonly isCurrent: boolean;
+  }[];
   readonly fileWords: string;
   readonly fileKind: string;
   readonly filesOlder: string | undefined;
@@ -137,7 +153,8 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
     tabs: RUN_TABS.map((known) => ({
       words: t(`run.${known}`),
       path: pathWith(path, { tab: known === 'errors' ? '' : known }),
-      count: known === 'errors' ? text.number(failures) : known === 'files' && fileCount > 0 ? text.number(fileCount) : '',
+      count:
+        known === 'errors' ? text.number(failures) : known === 'files' && fileCount > 0 ? text.number(fileCount) : '',
       isErr: known === 'errors' && failures > 0,
       isCurrent: known === tab,
     })),
@@ -168,7 +185,10 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
   };
 }
 
-const words = ({ cause, action }: { cause: string; action: string }): { cause: string; action: string } => ({ cause, action });
+const words = ({ cause, action }: { cause: string; action: string }): { cause: string; action: string } => ({
+  cause,
+  action,
+});
 
 const helpPath = (code: string): string => `/help#error-${code}`;
 

@@ -180,10 +180,18 @@ function kept(req: Request): Record<string, string> {
   return { state: askedText(req, 'state'), day: askedText(req, 'day') };
 }
 
-function stateChips(req: Request, page: PageContext, path: string): { words: string; path: string; isCurrent: boolean }[] {
+function stateChips(
+  req: Request,
+  page: PageContext,
+  path: string,
+): { words: string; path: string; isCurrent: boolean }[] {
   const current = askedText(req, 'state');
   const day = askedText(req, 'day');
-  const all = { words: page.t('dash.all'), path: pathWith(path, { day }), isCurrent: !Object.hasOwn(STATE_FILTERS, current) };
+  const all = {
+    words: page.t('dash.all'),
+    path: pathWith(path, { day }),
+    isCurrent: !Object.hasOwn(STATE_FILTERS, current),
+  };
   const others = Object.keys(STATE_FILTERS).map((state) => ({
     words: page.t(STATE_WORDS[state] ?? ''),
     path: pathWith(path, { state, day }),
@@ -206,4 +214,3 @@ export function liveOf(
 ): { topics: string; poll: string; sequence: string; at: string } {
   return { topics, poll, sequence: liveHubOf(services).sequence, at: page.dates.clock(services.clock.nowMs()) };
 }
-

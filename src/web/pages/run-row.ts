@@ -16,7 +16,12 @@ export interface RunRowView {
   readonly isSimulation: boolean;
   readonly isOpen: boolean;
   /** Empty where the run left no numbers. */
-  readonly counts: { readonly fresh: string; readonly changed: string; readonly gone: string; readonly missing: string };
+  readonly counts: {
+    readonly fresh: string;
+    readonly changed: string;
+    readonly gone: string;
+    readonly missing: string;
+  };
   readonly hasMissing: boolean;
   readonly data: string;
   readonly by: string;

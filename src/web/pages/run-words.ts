@@ -16,15 +16,13 @@ export function roughDuration(durationMs: number, text: Text): string {
 
 /** How long the run took; undefined while it goes on or where it never began. */
 export function tookMs(run: Pick<StoredRun, 'startedMs' | 'endedMs'>): number | undefined {
-  return run.startedMs === undefined || run.endedMs === undefined ? undefined : Math.max(0, run.endedMs - run.startedMs);
+  return run.startedMs === undefined || run.endedMs === undefined
+    ? undefined
+    : Math.max(0, run.endedMs - run.startedMs);
 }
 
 /** What came of a run that ended, in a few words: `Login refused`, `12 files not copied`. */
-export function resultWords(
-  run: Pick<StoredRun, 'outcome'>,
-  report: StoredReport | undefined,
-  text: Text,
-): string {
+export function resultWords(run: Pick<StoredRun, 'outcome'>, report: StoredReport | undefined, text: Text): string {
   const { t } = text;
   switch (run.outcome) {
     case 'complete':

@@ -14,6 +14,7 @@ import type { Services } from '../services.ts';
 import { messagesByField } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
 import { noteActivity } from './note-activity.ts';
+import { PAUSE_LENGTHS } from './pause-schedules.ts';
 import { SETTINGS_TABS } from './settings-tabs.ts';
 
 /** As typed. */
@@ -35,6 +36,9 @@ interface GeneralView {
   readonly zones: readonly string[];
   readonly systemZone: string;
   readonly foundRoots: readonly string[];
+  /** Until when all schedules are paused; empty where they are not. */
+  readonly paused: string;
+  readonly pauseLengths: readonly string[];
 }
 
 export function showGeneralSettings(services: Services): RequestHandler {
@@ -111,7 +115,9 @@ async function renderGeneral(
   form: GeneralForm,
   messages: readonly FieldMessage[],
 ): Promise<void> {
-  const { t } = pageOf(res);
+  const { t, dates } = pageOf(res);
+  const untilMs = services.scheduler.pausedUntil();
+  const until = untilMs === undefined || untilMs === Infinity ? undefined : dates.when(untilMs);
   const roots = await folderRoots(services.settings.read().folderRoots);
   const view: GeneralView = {
     tabs: SETTINGS_TABS,
@@ -121,6 +127,8 @@ async function renderGeneral(
     zones: Intl.supportedValuesOf('timeZone'),
     systemZone: resolveTimeZone('system'),
     foundRoots: roots.map((root) => root.path),
+    paused: untilMs === undefined ? '' : t('set.paused', { until }),
+    pauseLengths: Object.keys(PAUSE_LENGTHS),
   };
   await render(res, 'settings-general', view, { status, title: t('set.general'), menu: 'settings' });
 }

@@ -17,26 +17,26 @@ interface WebView {
 
 /** How the pages are reached. Ports and certificates are settled where the service is started. */
 export const showWebSettings: RequestHandler = async (req, res) => {
-    const { basePath, t } = pageOf(res);
-    const host = req.get('Host') ?? '';
-    const port = /:(\d+)$/.exec(host)?.[1];
-    const suffix = port === undefined ? '' : `:${port}`;
-    const isBehindProxy = req.ips.length > 0;
-    const address = `${req.protocol}://${host}${basePath}`;
-    const view: WebView = {
-      tabs: SETTINGS_TABS,
-      address,
-      addresses: isBehindProxy
-        ? []
-        : networkAddresses()
-            .map((ip) => `${req.protocol}://${ip}${suffix}${basePath}`)
-            .filter((other) => other !== address),
-      isEncrypted: req.secure,
-      isBehindProxy,
-      basePath,
-    };
-    await render(res, 'settings-web', view, { title: t('set.web'), menu: 'settings' });
+  const { basePath, t } = pageOf(res);
+  const host = req.get('Host') ?? '';
+  const port = /:(\d+)$/.exec(host)?.[1];
+  const suffix = port === undefined ? '' : `:${port}`;
+  const isBehindProxy = req.ips.length > 0;
+  const address = `${req.protocol}://${host}${basePath}`;
+  const view: WebView = {
+    tabs: SETTINGS_TABS,
+    address,
+    addresses: isBehindProxy
+      ? []
+      : networkAddresses()
+          .map((ip) => `${req.protocol}://${ip}${suffix}${basePath}`)
+          .filter((other) => other !== address),
+    isEncrypted: req.secure,
+    isBehindProxy,
+    basePath,
   };
+  await render(res, 'settings-web', view, { title: t('set.web'), menu: 'settings' });
+};
 
 const ADDRESSES_MAX = 8;
 

@@ -52,7 +52,11 @@ export interface TroubleView {
 export interface OverviewView {
   readonly head: TaskHeadView;
   readonly live: (LiveRunView & { readonly runId: number; readonly isSimulation: boolean }) | undefined;
-  readonly phases: readonly { readonly words: string; readonly state: 'done' | 'now' | 'next'; readonly number: number }[];
+  readonly phases: readonly {
+    readonly words: string;
+    readonly state: 'done' | 'now' | 'next';
+    readonly number: number;
+  }[];
   readonly throughput: ReturnType<typeof buildThroughput>;
   readonly warnings: readonly LogLineView[];
   readonly queued: string;

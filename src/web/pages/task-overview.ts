@@ -35,7 +35,12 @@ export function showTask(services: Services): RequestHandler {
       sequence,
       at: page.dates.clock(services.clock.nowMs()),
     };
-    await render(res, 'task-overview', { view, live, tab: 'overview' }, { title: task.name, menu: 'tasks', scripts: ['live.js'] });
+    await render(
+      res,
+      'task-overview',
+      { view, live, tab: 'overview' },
+      { title: task.name, menu: 'tasks', scripts: ['live.js'] },
+    );
   };
 }
 

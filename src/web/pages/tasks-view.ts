@@ -18,7 +18,7 @@ import { ATTENTION_STATES, STATE_LOOKS, taskState } from './task-state.ts';
 import type { TaskState, Tone } from './task-state.ts';
 
 /** Tasks on one page of the list. */
-export const TASKS_PAGE = 50;
+export const TASKS_PAGE = 25;
 /** Rows of the attention list; the others are behind a filter. */
 const ATTENTION_MAX = 3;
 
@@ -108,23 +108,43 @@ export interface TasksView {
   readonly noMatch: string;
   readonly attention: readonly AttentionView[];
   readonly attentionMore: string;
-  readonly chips: readonly { readonly words: string; readonly count: number; readonly path: string; readonly isCurrent: boolean }[];
-  readonly columns: Readonly<Record<TaskSort, { readonly path: string; readonly sorted: 'ascending' | 'descending' | undefined }>>;
+  readonly chips: readonly {
+    readonly words: string;
+    readonly count: number;
+    readonly path: string;
+    readonly isCurrent: boolean;
+  }[];
+  readonly columns: Readonly<
+    Record<TaskSort, { readonly path: string; readonly sorted: 'ascending' | 'descending' | undefined }>
+  >;
   readonly query: TasksQuery;
   readonly rows: readonly TaskRowView[];
   readonly total: string;
   readonly newer: string | undefined;
   readonly older: string | undefined;
   readonly happenings: readonly (ReturnType<typeof buildHappening> & { readonly time: string })[];
-  readonly day: { readonly copied: string; readonly files: string; readonly runs: string; readonly failed: string; readonly stored: string };
+  readonly day: {
+    readonly copied: string;
+    readonly files: string;
+    readonly runs: string;
+    readonly failed: string;
+    readonly stored: string;
+  };
   readonly next: { readonly name: string; readonly when: string } | undefined;
-  readonly volumes: readonly { readonly name: string; readonly percent: number; readonly tone: string; readonly words: string }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly percent: number;
+    readonly tone: string;
+    readonly words: string;
+  }[];
 }
 
 export function buildTasksView(input: TasksInput, text: Text, dates: Dates): TasksView {
   const { query } = input;
   const all = input.tasks.map((task) => rank(task, input.nowMs, text, dates));
-  const found = all.filter((row) => matchesFilter(row, query.filter) && matchesWords(row, query.words)).sort(order(query));
+  const found = all
+    .filter((row) => matchesFilter(row, query.filter) && matchesWords(row, query.words))
+    .sort(order(query));
   const pages = Math.max(1, Math.ceil(found.length / TASKS_PAGE));
   const page = Math.min(query.page, pages);
   const attention = all.filter((row) => ATTENTION_STATES.has(row.view.pill.state)).sort(order(WORST_FIRST));
@@ -133,7 +153,9 @@ export function buildTasksView(input: TasksInput, text: Text, dates: Dates): Tas
     noMatch: found.length > 0 ? '' : noMatchWords(query, text),
     attention: attention.slice(0, ATTENTION_MAX).map((row) => attentionView(row, text)),
     attentionMore:
-      attention.length > ATTENTION_MAX ? text.t('dash.attention-more', { count: attention.length - ATTENTION_MAX }) : '',
+      attention.length > ATTENTION_MAX
+        ? text.t('dash.attention-more', { count: attention.length - ATTENTION_MAX })
+        : '',
     chips: FILTERS.map((filter) => ({
       words: text.t(FILTER_WORDS[filter]),
       count: all.filter((row) => matchesFilter(row, filter)).length,
@@ -217,7 +239,10 @@ function rank(input: TaskInput, nowMs: number, text: Text, dates: Dates): Ranked
     isRunning: live !== undefined,
     progress: live?.progress,
     lastMs: lastEnded?.startedMs ?? lastEnded?.queuedMs,
-    took: took === undefined ? '' : text.t(TOOK_KEYS[lastEnded?.outcome ?? ''] ?? 'dash.stopped-after', { x: roughDuration(took, text) }),
+    took:
+      took === undefined
+        ? ''
+        : text.t(TOOK_KEYS[lastEnded?.outcome ?? ''] ?? 'dash.stopped-after', { x: roughDuration(took, text) }),
     strip: buildCompactStrip(input.marks, text),
     size: finished?.stored === undefined ? '' : text.bytes(finished.stored.bytes),
     files: files === undefined ? '' : text.t('count.files', { count: files }),

@@ -33,12 +33,7 @@ export function showTasks(services: Services): RequestHandler {
     const input = { tasks, query: tasksQuery(req), happenings, day, volumes, nowMs };
     const view = buildTasksView(input, page.text, page.dates);
     const live = { topics: 'tasks', poll: '/tasks/live.json', sequence, at: page.dates.clock(nowMs) };
-    await render(
-      res,
-      'tasks',
-      { view, live },
-      { title: page.t('dash.title'), menu: 'tasks', scripts: ['live.js'] },
-    );
+    await render(res, 'tasks', { view, live }, { title: page.t('dash.title'), menu: 'tasks', scripts: ['live.js'] });
   };
 }
 

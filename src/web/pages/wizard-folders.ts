@@ -75,7 +75,7 @@ export function saveFoldersStep(services: Services): RequestHandler {
       const goLocal = sent.text('goLocal') === 'open' ? '' : sent.text('goLocal');
       const local = sent.has('goLocal') ? goLocal : sent.has('local') ? sent.text('local') : undefined;
       const query = new URLSearchParams({ path, ...(local === undefined ? {} : { local }) });
-      redirect(res, `${step}?${query.toString()}`);
+      redirect(res, `${step}?${query.toString()}#${sent.has('goLocal') ? 'target' : 'folder'}`);
       return;
     }
     const messages = await folderMessages(services, draft, text);
@@ -149,7 +149,8 @@ async function renderStep(
     form: draft.form,
     remote,
     sets: filterSetViews(draft.form.sets, text),
-    ...placeViews(draft, roots, local, text),
+    // What was typed and is wrong stays to be corrected.
+    ...placeViews(draft, roots, messages.length > 0 ? undefined : local, text),
     local,
   };
   await render(res, 'wizard-folders', view, { status, title: t('ed.title.new'), menu: 'tasks', scripts: ['forms.js'] });

@@ -1,0 +1,390 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { MANUAL } from '../../src/settings/schedule.ts';
+import type { RunMark, StoredOutcome, StoredRun } from '../../src/state/run-store.ts';
+import type { StoredTask } from '../../src/state/task-store.ts';
+import { createText } from '../../src/text.ts';
+import { csvLine } from '../../src/web/csv.ts';
+import { createDates } from '../../src/web/dates.ts';
+import { dayOf, dayStartMs } from '../../src/web/exact-times.ts';
+import { readHappenings } from '../../src/web/pages/activity-rows.ts';
+import { buildCalendar } from '../../src/web/pages/run-calendar.ts';
+import { STRIP_RUNS, buildCompactStrip, buildStrip, buildThroughput } from '../../src/web/pages/run-charts.ts';
+import { scheduleWords } from '../../src/web/pages/schedule-words.ts';
+import { buildTrouble } from '../../src/web/pages/task-overview-view.ts';
+import { buildTasksView, failuresInRow } from '../../src/web/pages/tasks-view.ts';
+import type { TaskInput, TasksInput, TasksQuery } from '../../src/web/pages/tasks-view.ts';
+import { storedReport } from '../../src/web/stored-report.ts';
+import { idOf, taskPath } from '../../src/web/task-path.ts';
+import { taskSettings } from '../support/run-fixture.ts';
+
+const NOW_MS = Date.UTC(2026, 10, 21, 12);
+const HOUR_MS = 3_600_000;
+const text = createText('en');
+const french = createText('fr');
+const dates = createDates(text, 'Europe/Paris', () => NOW_MS);
+const LIST: TasksQuery = { filter: 'all', words: '', sort: 'status', isReversed: false, page: 1 };
+
+function mark(outcome: StoredOutcome, agoMs = HOUR_MS, bytes = 1000): RunMark {
+  const queuedMs = NOW_MS - agoMs;
+  const endedMs = outcome === 'running' || outcome === 'queued' ? undefined : queuedMs + 1000;
+  return {
+    id: Math.max(1, Math.round(1e6 - agoMs / HOUR_MS)),
+    taskId: 1,
+    outcome,
+    queuedMs,
+    startedMs: queuedMs,
+    endedMs,
+    bytes,
+  };
+}
+
+function run(outcome: StoredOutcome, report: object = {}, more: Partial<StoredRun> = {}): StoredRun {
+  return {
+    id: 9,
+    taskId: 1,
+    taskName: 'Site',
+    localRunId: 1,
+    cause: 'schedule',
+    startedBy: undefined,
+    queuedMs: NOW_MS - HOUR_MS,
+    startedMs: NOW_MS - HOUR_MS,
+    endedMs: NOW_MS - HOUR_MS + 240_000,
+    outcome,
+    report: JSON.stringify(report),
+    ...more,
+  };
+}
+
+function task(id: number, name: string, more: Partial<TaskInput> = {}, stored: Partial<StoredTask> = {}): TaskInput {
+  return {
+    task: {
+      id,
+      name,
+      stateKey: String(id),
+      settings: taskSettings(name),
+      faults: [],
+      schedule: MANUAL,
+      isPaused: false,
+      revision: 1,
+      createdMs: 0,
+      updatedMs: 0,
+      ...stored,
+    },
+    activity: undefined,
+    trail: undefined,
+    lastEnded: run('complete', { counts: { listed: 5, downloaded: 2 } }),
+    lastFinished: run('complete', { counts: { listed: 5 } }),
+    marks: [],
+    nextMs: undefined,
+    isOverdue: false,
+    waitsForHours: false,
+    ...more,
+  };
+}
+
+const failure = (code: string): StoredRun => run('failed', { cause: { code, facts: { host: 'h', user: 'u' } } });
+
+function list(tasks: TaskInput[], query: Partial<TasksQuery> = {}, more: Partial<TasksInput> = {}) {
+  const day = { runs: 0, failed: 0, files: 0, bytes: 0 };
+  const input = { tasks, query: { ...LIST, ...query }, happenings: [], day, volumes: [], nowMs: NOW_MS, ...more };
+  return buildTasksView(input, text, dates);
+}
+
+describe('the list of tasks', () => {
+  const tasks = [
+    task(1, 'Well'),
+    task(2, 'Never', { lastEnded: undefined, lastFinished: undefined }),
+    task(3, 'Broken login', {
+      lastEnded: failure('login-rejected'),
+      marks: [mark('complete', 3 * HOUR_MS), mark('failed', 2 * HOUR_MS), mark('failed')],
+    }),
+    task(4, 'Partial', { lastEnded: run('incomplete', { failureCount: 12 }) }),
+    task(5, 'Late', { isOverdue: true }),
+  ];
+
+  it('puts what needs somebody first', () => {
+    assert.deepEqual(
+      list(tasks).rows.map((row) => row.name),
+      ['Broken login', 'Late', 'Partial', 'Well', 'Never'],
+    );
+    assert.deepEqual(list(tasks, { isReversed: true }).rows.at(-1)?.name, 'Broken login');
+  });
+
+  it('says at the top what is wrong, how often, and leads to what puts it right', () => {
+    const [login, late, partial] = list(tasks).attention;
+    assert.match(login?.words ?? '', /refused the user name or password of “u”\. 2 times in a row\./);
+    assert.deepEqual(login?.action, {
+      kind: 'open',
+      path: '/tasks/3-broken-login/edit#connection',
+      words: 'Edit connection',
+    });
+    assert.deepEqual(late?.action, { kind: 'run', path: '/tasks/5/run', words: 'Back up now' });
+    assert.deepEqual(partial?.action, { kind: 'open', path: '/runs/9', words: 'View run' });
+    assert.equal(partial.words, '12 items could not be copied or seen.');
+  });
+
+  it('keeps the attention list short and counts the others', () => {
+    const many = Array.from({ length: 7 }, (_, index) =>
+      task(index + 1, `T${index}`, { lastEnded: failure('timed-out') }),
+    );
+    const view = list(many);
+    assert.equal(view.attention.length, 3);
+    assert.equal(view.attentionMore, 'and 4 more');
+    assert.equal(list(tasks.slice(0, 1)).attentionMore, '');
+  });
+
+  it('counts each filter, whichever is chosen', () => {
+    const counts = list(tasks, { filter: 'ok', words: 'nothing like it' }).chips.map((chip) => chip.count);
+    assert.deepEqual(counts, [5, 3, 0, 1, 0]);
+  });
+
+  it('shows a task whose settings cannot be used, and all the others beside it', () => {
+    const view = list([...tasks, task(6, 'Damaged', {}, { settings: undefined })]);
+    assert.equal(view.rows.length, 6);
+    const damaged = view.rows.find((row) => row.name === 'Damaged');
+    assert.equal(damaged?.pill.state, 'failed');
+    assert.equal(damaged.line, 'Settings cannot be used');
+  });
+
+  it('goes to a page that exists', () => {
+    const many = Array.from({ length: 120 }, (_, index) => task(index + 1, `T${String(index).padStart(3, '0')}`));
+    assert.equal(list(many, { page: 99 }).rows.length, 20);
+    const first = list(many);
+    assert.equal(first.rows.length, 50);
+    assert.equal(first.newer, undefined);
+    assert.equal(first.older, '/tasks?page=2');
+    assert.equal(list(many, { page: 2, sort: 'name' }).newer, '/tasks?sort=name');
+  });
+
+  it('warns of a volume that is almost full', () => {
+    const tone = (used: number): string | undefined =>
+      list(tasks, {}, { volumes: [{ number: '1', usedBytes: used, totalBytes: 1000 }] }).volumes[0]?.tone;
+    assert.deepEqual(
+      [tone(0), tone(899), tone(900), tone(969), tone(970), tone(1000)],
+      ['quiet', 'quiet', 'warn', 'warn', 'err', 'err'],
+    );
+  });
+
+  it('says a failure happened again only of failures that follow each other', () => {
+    assert.equal(failuresInRow([]), 0);
+    assert.equal(failuresInRow([mark('failed'), mark('complete')]), 0);
+    assert.equal(failuresInRow([mark('complete'), mark('failed'), mark('failed'), mark('running')]), 2);
+  });
+});
+
+describe('the trouble of a task', () => {
+  const base = { dataMarks: [], lastRuns: [], warnings: [], pausedUntilMs: undefined, nowMs: NOW_MS };
+
+  it('names the cause, the next step, and the last copy that is good', () => {
+    const lastComplete = run('complete', {}, { startedMs: NOW_MS - 50 * HOUR_MS });
+    const trouble = buildTrouble(
+      { ...base, task: task(1, 'Site', { lastEnded: failure('host-unknown') }), lastComplete },
+      text,
+      dates,
+    );
+    assert.equal(trouble?.cause, 'The server name h was not found.');
+    assert.match(trouble.action, /Check the spelling/);
+    assert.match(trouble.since, /Last complete copy: 19 Nov, 11:00\./);
+  });
+
+  it('says so where there is no good copy at all', () => {
+    const trouble = buildTrouble(
+      { ...base, task: task(1, 'Site', { lastEnded: failure('disk-full') }), lastComplete: undefined },
+      text,
+      dates,
+    );
+    assert.match(trouble?.since ?? '', /no complete copy yet/);
+  });
+
+  it('is none after a complete run, a stop, or before the first run', () => {
+    for (const lastEnded of [run('complete'), run('cancelled'), run('interrupted'), undefined]) {
+      assert.equal(
+        buildTrouble({ ...base, task: task(1, 'Site', { lastEnded }), lastComplete: undefined }, text, dates),
+        undefined,
+      );
+    }
+  });
+});
+
+describe('charts', () => {
+  const outcomes = [
+    'complete',
+    'incomplete',
+    'failed',
+    'held',
+    'cancelled',
+    'interrupted',
+    'running',
+    'queued',
+  ] as const;
+
+  it('show at most thirty runs, the newest right, with one sentence that says the same', () => {
+    const marks = Array.from({ length: 40 }, (_, index) =>
+      mark(index === 39 ? 'failed' : 'complete', (40 - index) * HOUR_MS),
+    );
+    const strip = buildStrip(marks, text, dates);
+    assert.equal(strip.bars.length, STRIP_RUNS);
+    assert.equal(strip.bars.at(-1)?.look, 'b-err');
+    assert.equal(strip.label, '30 runs: 29 complete, 0 partial, 1 failed');
+    assert.equal(buildStrip([], text, dates).label, 'No run yet');
+    assert.equal(buildCompactStrip(marks, text).label, strip.label);
+  });
+
+  it('draw the same bars, single or by look', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...outcomes), { maxLength: 40 }), (given) => {
+        const marks = given.map((outcome) => mark(outcome));
+        const single = buildStrip(marks, text, dates).bars.map((bar) => `${bar.look} M${bar.x} 20v-${bar.height}h4`);
+        const joined = buildCompactStrip(marks, text).paths.flatMap(({ look, d }) =>
+          [...d.matchAll(/M\d+ 20v-\d+h4/g)].map((match) => `${look} ${match[0]}`),
+        );
+        assert.deepEqual(joined.sort(), single.sort());
+      }),
+    );
+  });
+
+  it('tell outcomes apart by height too, not only by colour', () => {
+    const height = (outcome: StoredOutcome): number | undefined =>
+      buildStrip([mark(outcome)], text, dates).bars.at(-1)?.height;
+    assert.equal(new Set([height('complete'), height('incomplete'), height('failed'), height('cancelled')]).size, 4);
+  });
+
+  it('keep every point of the throughput inside the picture', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(2 ** 31), { minLength: 3, maxLength: 60 }), (points) => {
+        const view = buildThroughput(points, { pointsMax: 60, stepMs: 10_000, endMs: NOW_MS }, text, dates);
+        for (const match of view?.line.matchAll(/[ML]([\d.-]+) ([\d.-]+)/g) ?? []) {
+          assert.ok(Number(match[1]) >= 0 && Number(match[1]) <= 600);
+          assert.ok(Number(match[2]) >= 0 && Number(match[2]) <= 78, view?.line);
+        }
+      }),
+    );
+    assert.equal(buildThroughput([1, 2], { pointsMax: 60, stepMs: 10_000, endMs: NOW_MS }, text, dates), undefined);
+  });
+});
+
+describe('the calendar of a task', () => {
+  it('has each of the last thirty days once, also around the changes of the clock', () => {
+    for (const nowMs of [Date.UTC(2026, 2, 30, 22, 30), Date.UTC(2026, 9, 26, 0, 30), Date.UTC(2026, 10, 21, 12)]) {
+      const days = buildCalendar([], { nowMs, days: 30, path: '/x' }, text, dates);
+      assert.equal(days.length, 30);
+      for (let index = 1; index < days.length; index++) {
+        const step = Number(days[index]?.number) - Number(days[index - 1]?.number);
+        assert.ok(step === 1 || step < -26, days.map((day) => day.number).join());
+      }
+    }
+  });
+
+  it('links only days on which something ran, with the worst first', () => {
+    const days = buildCalendar([mark('complete'), mark('failed')], { nowMs: NOW_MS, days: 3, path: '/x' }, text, dates);
+    assert.deepEqual(
+      days.map((day) => day.path),
+      [undefined, undefined, '/x?day=2026-11-21'],
+    );
+    assert.deepEqual(days.at(-1)?.looks, ['err', 'ok']);
+  });
+
+  it('begins a day where the clocks of the zone do', () => {
+    for (const zone of ['Europe/Paris', 'America/New_York', 'Asia/Kathmandu', 'Pacific/Apia']) {
+      for (const day of ['2026-03-29', '2026-10-25', '2026-03-08', '2026-01-01']) {
+        const startMs = dayStartMs(day, zone) ?? 0;
+        assert.equal(dayOf(startMs, zone), day);
+        assert.notEqual(dayOf(startMs - 1, zone), day);
+      }
+    }
+    assert.equal(dayStartMs('2026-13-01', 'Europe/Paris'), undefined);
+    assert.equal(dayStartMs('', 'Europe/Paris'), undefined);
+  });
+});
+
+describe('small words', () => {
+  it('say a schedule in both languages', () => {
+    const schedule = {
+      rule: { kind: 'weekly', days: [1, 3], times: ['02:30', '14:00'] },
+      allowedHours: { from: '22:00', to: '06:00' },
+    } as const;
+    assert.equal(scheduleWords(schedule, text), 'Monday and Wednesday at 02:30 and 14:00 (only from 22:00 to 06:00)');
+    assert.equal(scheduleWords(schedule, french), 'lundi et mercredi à 02:30 et 14:00 (seulement de 22:00 à 06:00)');
+    assert.equal(
+      scheduleWords({ rule: { kind: 'interval', everyMinutes: 120 }, allowedHours: undefined }, text),
+      'Every 2 hours',
+    );
+    assert.equal(scheduleWords(MANUAL, text), 'By hand only');
+  });
+
+  it('find the number again in the path of a task, whatever it is called', () => {
+    assert.equal(taskPath({ id: 7, name: 'Garage Morel & Söhne' }), '/tasks/7-garage-morel-sohne');
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e9 }), fc.string({ unit: 'binary' }), (id, name) => {
+        const path = taskPath({ id, name });
+        assert.match(path, /^\/tasks\/\d+(-[a-z0-9-]+)?$/);
+        assert.equal(idOf(path.slice('/tasks/'.length)), id);
+      }),
+    );
+    for (const value of ['', '0', '-1', '1.5', '1e3', 'x', '1/2', '9'.repeat(20), undefined, ['1']])
+      assert.equal(idOf(value), undefined);
+  });
+
+  it('make a table that no spreadsheet takes for a formula, and that can be read back', () => {
+    assert.equal(
+      csvLine(['=1+1', '+x', '-x', '@x', 'a,b', 'say "x"', 'two\nlines', -5]),
+      `'=1+1,'+x,'-x,'@x,"a,b","say ""x""","two\nlines",-5\r\n`,
+    );
+  });
+
+  it('read any report that was ever stored without breaking', () => {
+    fc.assert(
+      fc.property(fc.json(), (report) => {
+        const read = storedReport({ report });
+        assert.ok(read === undefined || Number.isFinite(read.counts.listed));
+      }),
+    );
+    assert.equal(storedReport({ report: '{half' }), undefined);
+    assert.equal(
+      storedReport({ report: JSON.stringify({ cause: { code: 'of-the-future' } }) })?.cause?.code,
+      'internal',
+    );
+  });
+});
+
+describe('what happened', () => {
+  it('is read in pages that lose and repeat nothing, whatever the order of the times', () => {
+    const times = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 25 });
+    fc.assert(
+      fc.property(times, times, fc.integer({ min: 1, max: 7 }), (runTimes, deedTimes, limit) => {
+        const runs = runTimes.map((ms, index) => run('complete', {}, { id: index + 1, queuedMs: ms })).reverse();
+        const deeds = deedTimes
+          .map((ms, index) => ({
+            id: index + 1,
+            atMs: ms,
+            actor: 'a',
+            action: 'x',
+            subject: undefined,
+            detail: undefined,
+          }))
+          .reverse();
+        const stores = {
+          runs: {
+            list: ({ beforeId }: { beforeId?: number | undefined }, count: number) =>
+              runs.filter((item) => beforeId === undefined || item.id < beforeId).slice(0, count),
+          },
+          activity: {
+            list: (beforeId: number | undefined, count: number) =>
+              deeds.filter((item) => beforeId === undefined || item.id < beforeId).slice(0, count),
+          },
+        };
+        const seen: string[] = [];
+        let cursor: ReturnType<typeof readHappenings>['next'] = { runId: undefined, deedId: undefined };
+        while (cursor !== undefined) {
+          const page: ReturnType<typeof readHappenings> = readHappenings(stores, {}, cursor, limit);
+          seen.push(...page.happenings.map((item) => (item.kind === 'run' ? `r${item.run.id}` : `d${item.deed.id}`)));
+          cursor = page.next;
+        }
+        const wanted = [...runs.map(({ id }) => `r${id}`), ...deeds.map(({ id }) => `d${id}`)];
+        assert.deepEqual(seen.sort(), wanted.sort());
+      }),
+    );
+  });
+});
