@@ -18,7 +18,7 @@ import { ATTENTION_STATES, STATE_LOOKS, taskState } from './task-state.ts';
 import type { TaskState, Tone } from './task-state.ts';
 
 /** Tasks on one page of the list. */
-export const TASKS_PAGE = 25;
+export const TASKS_PAGE = 50;
 /** Rows of the attention list; the others are behind a filter. */
 const ATTENTION_MAX = 3;
 
