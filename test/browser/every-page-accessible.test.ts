@@ -134,7 +134,7 @@ function describeFocus(): { id: string; isMarked: boolean; coveredBy: string } |
   const bar = top?.closest('.savebar, .top, .bottom-nav');
   const coveredBy = !isFree && bar && !bar.contains(focus) ? bar.className : '';
   return {
-    id: `${all.indexOf(focus)} ${focus.tagName} ${focus.textContent?.trim().slice(0, 40)}`,
+    id: `${all.indexOf(focus)} ${focus.tagName} ${focus.textContent.trim().slice(0, 40)}`,
     isMarked,
     coveredBy,
   };
