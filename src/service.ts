@@ -25,6 +25,8 @@ import { createWebServer } from './web/create-server.ts';
 import type { Services } from './web/services.ts';
 import { makePrivateFolder } from './state/private-folder.ts';
 
+const DAY_MS = 86_400_000;
+
 export interface ServiceOptions {
   /** Databases, key and log; made at need, for its owner only. */
   readonly stateDir: string;
@@ -99,6 +101,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       server.listen({ port: options.port, ...(options.listen === '' ? {} : { host: options.listen }) }, resolve);
     });
     const { port } = server.address() as AddressInfo;
+    const forgetOld = (): void => {
+      services.activity.removeBefore(clock.nowMs() - settings.read().logDays * DAY_MS);
+    };
+    forgetOld();
+    const forgetting = setInterval(forgetOld, DAY_MS);
     scheduler.start();
     log.info('service-started', { version: services.version, port, basePath: options.basePath });
     return {
@@ -106,6 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       port,
       setupCode: setup?.code,
       async stop() {
+        clearInterval(forgetting);
         scheduler.stop();
         server.close();
         await Promise.all([runner.shutdown(), services.jobs.shutdown()]);

@@ -33,6 +33,9 @@ import { transferSteps } from './transfer-steps.ts';
 /** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
 export const WORK_RESUMED_MS = 24 * 3_600_000;
 
+export const EVENT_DAYS = 90;
+const DAY_MS = 86_400_000;
+
 /** What a dry run supposes of a target that it does not open. */
 const SUPPOSED_LIMITS: NameLimits = { nameBytesMax: 255, isCaseSensitive: true };
 
@@ -53,6 +56,8 @@ export interface RunOptions {
   readonly onProgress: ((snapshot: ProgressSnapshot) => void) | undefined;
   /** Hears the run's number in the task's database. */
   readonly onStarted?: ((runId: number) => void) | undefined;
+  /** Events of earlier runs are kept this long; EVENT_DAYS by default. */
+  readonly eventDays?: number | undefined;
   /** IANA name, for limits that depend on the hour; by default that of this machine. */
   readonly timeZone?: string | undefined;
   /** Shares the host's connections with other runs. */
@@ -71,6 +76,7 @@ export async function executeRun(options: RunOptions): Promise<RunReport> {
 
   const left = leftWork(options, tables);
   runLog.markInterrupted(clock.nowMs());
+  runLog.forgetEventsBefore(clock.nowMs() - (options.eventDays ?? EVENT_DAYS) * DAY_MS);
   const runId = runLog.start(clock.nowMs(), left?.runId);
   options.onStarted?.(runId);
   log.info('run-started', { run: runId, task: options.settings.name, source: options.source.label, isDryRun });

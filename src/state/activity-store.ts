@@ -26,6 +26,10 @@ export class ActivityStore {
       .run(activity.atMs, activity.actor ?? null, activity.action, activity.subject ?? null, activity.detail ?? null);
   }
 
+  removeBefore(atMs: number): void {
+    this.#statements.sql('DELETE FROM activity WHERE at_ms < ?').run(atMs);
+  }
+
   /** Newest first. */
   list(beforeId: number | undefined, limit: number): Activity[] {
     const rows = this.#statements

@@ -39,6 +39,13 @@ export class RunLog {
     return Number(result.lastInsertRowid);
   }
 
+  /** Forgets the events of runs that began before; the runs themselves stay. */
+  forgetEventsBefore(startedMs: number): void {
+    this.#statements
+      .sql('DELETE FROM run_event WHERE run_id IN (SELECT id FROM run WHERE started_ms < ?)')
+      .run(startedMs);
+  }
+
   close(runId: number, nowMs: number, outcome: string, report: string): void {
     this.#statements
       .sql('UPDATE run SET ended_ms = ?, outcome = ?, report = ? WHERE id = ?')

@@ -11,6 +11,8 @@ export interface RunAssignment {
   readonly isDryRun: boolean;
   /** IANA name. */
   readonly timeZone: string;
+  /** How long events of earlier runs are kept. */
+  readonly eventDays: number;
 }
 
 export type FromWorker =

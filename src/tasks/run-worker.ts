@@ -81,6 +81,7 @@ async function main(): Promise<void> {
       isDryRun: assignment.isDryRun,
       isForced: false,
       timeZone: assignment.timeZone,
+      eventDays: assignment.eventDays,
       clock: systemClock,
       log,
       signal: stop.signal,

@@ -171,6 +171,7 @@ class WorkerRun {
       return;
     }
     const { runs, clock, stateDir } = this.#options;
+    const settings = this.#options.settings.read();
     const startedMs = clock.nowMs();
     runs.setStarted(this.runId, startedMs);
     this.#setActivity({ phase: 'running', startedMs });
@@ -180,7 +181,8 @@ class WorkerRun {
       stateDir,
       stateKey: task.stateKey,
       isDryRun: this.activity.cause === 'simulation',
-      timeZone: resolveTimeZone(this.#options.settings.read().timeZone),
+      timeZone: resolveTimeZone(settings.timeZone),
+      eventDays: settings.logDays,
     };
     const worker = startThread('run-worker', assignment);
     this.#worker = worker;

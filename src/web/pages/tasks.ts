@@ -9,6 +9,7 @@ import { STRIP_RUNS } from './run-charts.ts';
 import { readTaskInput } from './task-reading.ts';
 import { FILTERS, SORTS, buildTasksView } from './tasks-view.ts';
 import type { TasksQuery } from './tasks-view.ts';
+import { wizardPath } from './wizard-draft.ts';
 
 const HAPPENINGS_SHOWN = 4;
 const DAY_MS = 24 * 60 * 60_000;
@@ -33,7 +34,14 @@ export function showTasks(services: Services): RequestHandler {
     const input = { tasks, query: tasksQuery(req), happenings, day, volumes, nowMs };
     const view = buildTasksView(input, page.text, page.dates);
     const live = { topics: 'tasks', poll: '/tasks/live.json', sequence, at: page.dates.clock(nowMs) };
-    await render(res, 'tasks', { view, live }, { title: page.t('dash.title'), menu: 'tasks', scripts: ['live.js'] });
+    const draft = services.drafts.latest(nowMs);
+    const draftPath = draft === undefined ? '' : wizardPath(draft.id, 'connection');
+    await render(
+      res,
+      'tasks',
+      { view, live, draftPath },
+      { title: page.t('dash.title'), menu: 'tasks', scripts: ['live.js'] },
+    );
   };
 }
 
