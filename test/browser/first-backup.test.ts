@@ -24,6 +24,7 @@ const FILES = 90;
 const FILE_BYTES = 60_000;
 /** Slow enough to watch some seconds of it. */
 const SPEED = '500 KB/s';
+const CONNECTIONS = 2;
 const FIGURES_WATCHED_MS = 8000;
 
 const skip = whyBrowserIsMissing() ?? whyServerIsMissing('vsftpd') ?? false;
@@ -111,7 +112,7 @@ describe('a first backup in the browser', { skip }, () => {
       .getByRole('link', { name: EN.t('act.edit') })
       .click();
     await page.locator('#speed').fill(SPEED);
-    await page.locator('#connections').fill('2');
+    await page.locator('#connections').fill(String(CONNECTIONS));
     await page.getByRole('button', { name: EN.t('act.save'), exact: true }).click();
     await page.waitForURL(taskUrl);
     assert.equal(fixture.services.tasks.list()[0]?.settings?.speed.bytesPerSecond, 500 * 1024);
@@ -149,7 +150,8 @@ describe('a first backup in the browser', { skip }, () => {
     await page.locator('.head .pill[data-state="ok"]').waitFor({ timeout: 40_000 });
     assert.equal(filesBelow(join(fixture.nas, 'atelier-martin', 'current')).length, FILES);
     const [second, first] = fixture.services.runs.list({}, 2).map((run) => JSON.parse(run.report ?? '{}') as Reported);
-    assert.equal((first?.bytes ?? 0) + (second?.bytes ?? 0), FILES * FILE_BYTES, 'a file was copied twice');
+    const again = (first?.bytes ?? 0) + (second?.bytes ?? 0) - FILES * FILE_BYTES;
+    assert.ok(again >= 0 && again < CONNECTIONS * FILE_BYTES, `${again} bytes came again, more than was in hand`);
   });
 
   it('is explained by the page of its run', async () => {
@@ -157,6 +159,8 @@ describe('a first backup in the browser', { skip }, () => {
     await page.waitForURL('**/runs/*');
     await page.getByText(EN.t('run.fact.speed', { x: '' }).trim()).waitFor();
     assert.match(await page.locator('.figs').innerText(), new RegExp(`\\b${FILES}\\b`));
+    await page.locator('.runtabs a').nth(1).click();
+    await page.locator('.path .base', { hasText: 'page-089.html' }).waitFor();
     await page
       .locator('.runtabs')
       .getByRole('link', { name: EN.t('run.log'), exact: true })
