@@ -78,7 +78,9 @@ describe('every page is for everybody', { skip }, () => {
       for (let press = 0; press < 120; press++) {
         await page.keyboard.press('Tab');
         const focus = await page.evaluate(describeFocus);
-        if (focus === undefined || seen.has(focus.id)) break;
+        // Behind the last stop it leaves the page, and comes back to the first: some pages begin with the focus inside.
+        if (focus === undefined) continue;
+        if (seen.has(focus.id)) break;
         seen.add(focus.id);
         assert.ok(focus.isMarked, `${name}: no mark on ${focus.id}`);
         assert.equal(focus.coveredBy, '', `${name}: ${focus.id} is covered`);
