@@ -178,21 +178,22 @@ interface Reported {
   readonly bytes: number;
 }
 
-/** Runs in the page: when figures changed, and where each of them stood meanwhile. */
+/** Runs in the page: when the numbers changed, and where each figure stood meanwhile. Parts of the page are replaced. */
 function watchFigures(forMs: number): Promise<{ atMs: number[]; lefts: number[][] }> {
   return new Promise((resolve) => {
-    const figures = [...document.querySelectorAll<HTMLElement>('.figs dt, .prog h2')];
-    const lefts = figures.map(() => [] as number[]);
     const atMs: number[] = [];
+    const lefts: number[][] = [];
+    let shown = '';
     const observer = new MutationObserver(() => {
-      const now = performance.now();
-      // One message changes several places at once.
-      if (now - (atMs.at(-1) ?? Number.NEGATIVE_INFINITY) > 100) atMs.push(now);
-      figures.forEach((figure, index) => lefts[index]?.push(Math.round(figure.getBoundingClientRect().left)));
+      const words = document.querySelector('.prog [data-live$=".headline"]')?.textContent ?? '';
+      if (words === shown) return;
+      shown = words;
+      atMs.push(performance.now());
+      document.querySelectorAll('.figs dt, .prog h2').forEach((figure, index) => {
+        (lefts[index] ??= []).push(Math.round(figure.getBoundingClientRect().left));
+      });
     });
-    for (const place of document.querySelectorAll('.prog [data-live$=".headline"]')) {
-      observer.observe(place, { childList: true, characterData: true, subtree: true });
-    }
+    observer.observe(document.body, { childList: true, characterData: true, subtree: true });
     setTimeout(() => {
       observer.disconnect();
       resolve({ atMs, lefts });

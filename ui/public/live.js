@@ -23,10 +23,18 @@ let failures = 0;
 let sequence = root?.dataset.liveSequence;
 let heardMs = Date.now();
 let saidMs = 0;
+let sayTimer;
 let lastSaid = '';
 
 function say(words) {
-  if (!words || words === lastSaid || Date.now() - saidMs < SAY_MS) return;
+  if (!words || words === lastSaid) return;
+  clearTimeout(sayTimer);
+  const waitMs = saidMs + SAY_MS - Date.now();
+  if (waitMs > 0) {
+    // The end of a short run is worth telling, too: only later, and what came between is left out.
+    sayTimer = setTimeout(say, waitMs, words);
+    return;
+  }
   saidMs = Date.now();
   lastSaid = words;
   status.textContent = words;
