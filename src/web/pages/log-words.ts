@@ -1,8 +1,10 @@
 import type { LogLevel } from '../../log.ts';
+import type { StoredOutcome } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
 import { momentWords } from '../exact-times.ts';
 import type { LogLine } from '../log-reader.ts';
+import { outcomeState } from './task-state.ts';
 
 /** One line of the log as a page shows it. */
 export interface LogLineView {
@@ -33,12 +35,14 @@ export function buildLogLine(
 ): LogLineView {
   const facts = Object.fromEntries(line.fields);
   const code = facts['code'];
-  const key = `logline.${line.event}`;
+  const key = [`logline.${line.event}`, `notice.${line.event}`].find(text.has);
   // The words name path and cause; what they have said need not be said again.
-  const hasWords = text.has(key);
+  const hasWords = key !== undefined;
   const cause = code !== undefined && text.has(`short.${code}`) ? text.t(`short.${code}`) : code;
-  const said = hasWords ? new Set(['path', 'code']) : new Set<string>();
-  const rest = line.fields.filter(([name]) => !said.has(name)).map(([name, value]) => `${name}=${value}`);
+  const state = `st.${outcomeState(facts['outcome'] as StoredOutcome)}`;
+  const outcome = text.has(state) ? text.t(state) : facts['outcome'];
+  const said = key?.startsWith('logline.') === true ? ['path', 'code', 'outcome'] : [];
+  const rest = line.fields.filter(([name]) => !said.includes(name)).map(([name, value]) => `${name}=${value}`);
   return {
     id: line.id,
     atMs: line.atMs,
@@ -50,7 +54,7 @@ export function buildLogLine(
     taskId: line.taskId,
     taskName: line.taskId === undefined ? '' : (taskNames.get(line.taskId) ?? `#${line.taskId}`),
     runId: line.runId,
-    words: hasWords ? text.t(key, { ...facts, cause }) : line.event,
+    words: hasWords ? text.t(key, { ...facts, cause, outcome }) : line.event,
     detail: rest.join('  ').slice(0, DETAIL_LENGTH_MAX),
   };
 }
