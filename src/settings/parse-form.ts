@@ -90,7 +90,7 @@ export const EMPTY_TASK_FORM: TaskForm = {
   everyCount: '6',
   everyUnit: 'hours',
   times: '02:00',
-  deletion: 'keep',
+  deletion: 'archive',
   restat: 'yes',
   attempts: '4',
   firstDelaySeconds: '2',

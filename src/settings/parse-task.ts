@@ -9,7 +9,7 @@ import { takePassword, type SecretLookup } from './password-source.ts';
 import type { Secret } from './secret.ts';
 import type { SettingsFault } from './settings-fault.ts';
 import { FOLDER_BYTES_MAX, TASK_SCHEMA, type TaskJson } from './task-schema.ts';
-import { CONNECTIONS_MAX, type SourceProtocol, type TaskSettings } from './task-settings.ts';
+import { CONNECTIONS_MAX, type GuardSettings, type SourceProtocol, type TaskSettings } from './task-settings.ts';
 
 /** The port of a protocol when none is written. */
 export const DEFAULT_PORTS: Readonly<Record<SourceProtocol, number>> = { ftp: 21, ftps: 21, 'ftps-implicit': 990 };
@@ -65,7 +65,7 @@ function copyOf(json: unknown): unknown {
 
 /** A value is only repeated in fields that never hold a secret, and there only where it is a plain word or number. */
 const SHOWN_VALUES =
-  /^\/(source\/(protocol|port|timeouts\/\w+)|filters\/(sets\/\d+|\w+(Bytes|Days))|connections|speed\/(\w+|byHour\/\d+\/\w+)|retries\/\w+|verification\/restat|deletion\/rule)$/;
+  /^\/(source\/(protocol|port|timeouts\/\w+)|filters\/(sets\/\d+|\w+(Bytes|Days))|connections|speed\/(\w+|byHour\/\d+\/\w+)|retries\/\w+|verification\/\w+|deletion\/\w+|versions\/\w+|guards\/\w+)$/;
 
 function schemaFaults(task: unknown): SettingsFault[] {
   const validate = validator();
@@ -217,6 +217,22 @@ function settingsOf(task: TaskJson, host: string, password: Secret, fingerprint:
     retries: task.retries,
     verification: task.verification,
     deletion: task.deletion,
+    versions: { ...task.versions, quotaBytes: task.versions.quotaBytes },
+    guards: guardsOf(task.guards),
+  };
+}
+
+/** In JSON null turns a guard off: what is left out takes the default. */
+function guardsOf(json: TaskJson['guards']): GuardSettings {
+  return {
+    vanishedPercent: json.vanishedPercent ?? undefined,
+    vanishedFiles: json.vanishedFiles ?? undefined,
+    changedPercent: json.changedPercent ?? undefined,
+    shrunkPercent: json.shrunkPercent ?? undefined,
+    emptiedFiles: json.emptiedFiles ?? undefined,
+    suffixPercent: json.suffixPercent ?? undefined,
+    emptiedFolders: json.emptiedFolders,
+    serverChanged: json.serverChanged,
   };
 }
 

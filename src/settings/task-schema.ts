@@ -1,5 +1,6 @@
 import { FILTER_SETS } from './filter-sets.ts';
 import { BYTES_PER_SECOND_MIN, CONNECTIONS_MAX, SPEED_HOURS_MAX } from './task-settings.ts';
+import type { DeletionRule, KeepRule } from './task-settings.ts';
 
 /** The longest path of a folder that settings accept, in UTF-8 bytes (Linux PATH_MAX). */
 export const FOLDER_BYTES_MAX = 4096;
@@ -22,6 +23,17 @@ const whole = (minimum: number, maximum: number, byDefault: number): object => (
   allowed: 'allowed.whole',
 });
 
+/** A whole number from 1 on, or null where the guard is to be off. */
+const limit = (maximum: number, byDefault: number): object => ({
+  type: 'integer',
+  nullable: true,
+  minimum: 1,
+  maximum,
+  default: byDefault,
+  allowed: 'allowed.limit',
+});
+
+const truth = { type: 'boolean', default: true, allowed: 'allowed.boolean' };
 const days = { type: 'number', exclusiveMinimum: 0, maximum: 36_500, allowed: 'allowed.days' };
 const bytes = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, allowed: 'allowed.bytes' };
 const bytesPerSecond = {
@@ -109,9 +121,46 @@ export const TASK_SCHEMA = {
         attempts: whole(1, 20, 4),
         firstDelaySeconds: { type: 'number', minimum: 0, maximum: 3600, default: 2, allowed: 'allowed.number' },
       }),
-      verification: optionalGroup({ restat: { type: 'boolean', default: true, allowed: 'allowed.boolean' } }),
+      verification: optionalGroup({
+        restat: truth,
+        sampleBytes: { ...bytes, default: 64 * 1024 * 1024 },
+        sampleSeconds: whole(0, 86_400, 120),
+        rehashDays: whole(0, 3650, 90),
+      }),
       deletion: optionalGroup({
-        rule: { type: 'string', enum: ['keep'], default: 'keep', allowed: 'allowed.deletion-rule' },
+        rule: {
+          type: 'string',
+          enum: ['keep', 'archive', 'delete'],
+          default: 'archive',
+          allowed: 'allowed.deletion-rule',
+        },
+        days: whole(1, 36_500, 90),
+      }),
+      versions: optionalGroup({
+        keep: {
+          type: 'string',
+          enum: ['all', 'last', 'within', 'steps', 'smart'],
+          default: 'smart',
+          allowed: 'allowed.keep-rule',
+        },
+        count: whole(1, 10_000, 256),
+        days: whole(1, 36_500, 90),
+        hourly: whole(0, 10_000, 24),
+        daily: whole(0, 10_000, 30),
+        weekly: whole(0, 10_000, 12),
+        monthly: whole(0, 10_000, 12),
+        yearly: whole(0, 10_000, 5),
+        quotaBytes: { ...bytes, minimum: 1 },
+      }),
+      guards: optionalGroup({
+        vanishedPercent: limit(100, 10),
+        vanishedFiles: limit(Number.MAX_SAFE_INTEGER, 500),
+        changedPercent: limit(100, 30),
+        shrunkPercent: limit(100, 50),
+        emptiedFiles: limit(Number.MAX_SAFE_INTEGER, 20),
+        suffixPercent: limit(100, 80),
+        emptiedFolders: truth,
+        serverChanged: truth,
       }),
     },
     ['name', 'source', 'target'],
@@ -146,6 +195,21 @@ export interface TaskJson {
   connections: 'auto' | number;
   speed: { bytesPerSecond?: number; byHour: { from: string; to: string; bytesPerSecond: number }[] };
   retries: { attempts: number; firstDelaySeconds: number };
-  verification: { restat: boolean };
-  deletion: { rule: 'keep' };
+  verification: { restat: boolean; sampleBytes: number; sampleSeconds: number; rehashDays: number };
+  deletion: { rule: DeletionRule; days: number };
+  versions: {
+    keep: KeepRule;
+    count: number;
+    days: number;
+    hourly: number;
+    daily: number;
+    weekly: number;
+    monthly: number;
+    yearly: number;
+    quotaBytes?: number;
+  };
+  guards: Record<GuardLimit, number | null> & { emptiedFolders: boolean; serverChanged: boolean };
 }
+
+type GuardLimit =
+  'vanishedPercent' | 'vanishedFiles' | 'changedPercent' | 'shrunkPercent' | 'emptiedFiles' | 'suffixPercent';

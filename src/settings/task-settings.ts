@@ -54,8 +54,54 @@ export interface SpeedHours {
   readonly bytesPerSecond: number;
 }
 
-/** What becomes of a file here when it has gone from the server. Only `keep` so far. */
-export type DeletionRule = 'keep';
+/**
+ * What becomes of a file here when it has gone from the server. `keep`: it stays in `current/`. `archive`: it moves to
+ * the versions. `delete`: it moves there, too, and is deleted `days` later.
+ */
+export type DeletionRule = 'keep' | 'archive' | 'delete';
+
+/**
+ * Which older versions stay. `all` of them; the `last` so many; those `within` the last days; `steps`: so many of each
+ * kind of period; `smart`: each hour's of the last day, each day's of the last month, each week's before, `count` in all
+ * (Synology's Smart Recycle).
+ */
+export type KeepRule = 'all' | 'last' | 'within' | 'steps' | 'smart';
+
+/** How long older versions are kept. Fields that `keep` does not speak of have no effect. */
+export interface VersionSettings {
+  readonly keep: KeepRule;
+  /** For `last` and `smart`: versions in all. */
+  readonly count: number;
+  /** For `within`. */
+  readonly days: number;
+  /** For `steps`: the newest version of each of so many periods; 0 for none. */
+  readonly hourly: number;
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+  /** All of `versions/` together; beyond it the oldest go that are not pinned. */
+  readonly quotaBytes: number | undefined;
+}
+
+/**
+ * Limits beyond which a run changes nothing that is there and asks. Shares are percent of the files (of the bytes, for
+ * `shrunkPercent`) that the backup holds; undefined: this guard is off.
+ */
+export interface GuardSettings {
+  readonly vanishedPercent: number | undefined;
+  readonly vanishedFiles: number | undefined;
+  readonly changedPercent: number | undefined;
+  readonly shrunkPercent: number | undefined;
+  /** Files that had content and are empty now. */
+  readonly emptiedFiles: number | undefined;
+  /** The share of new and changed files that carry one and the same ending that is new here. */
+  readonly suffixPercent: number | undefined;
+  /** Hold where the source folder, or a folder right below it, has lost all its files. */
+  readonly emptiedFolders: boolean;
+  /** Hold where the server is another one than at the last run. */
+  readonly serverChanged: boolean;
+}
 
 /** One task: a server that is copied into a folder. */
 export interface TaskSettings {
@@ -78,8 +124,20 @@ export interface TaskSettings {
   readonly verification: {
     /** Ask the server for size and time again after each download, where it can tell. */
     readonly restat: boolean;
+    /** Content that each run reads again from the server to compare it; 0: none. */
+    readonly sampleBytes: number;
+    /** And how long it may take at most. */
+    readonly sampleSeconds: number;
+    /** Every file here is read again within so many days; 0: never. */
+    readonly rehashDays: number;
   };
-  readonly deletion: { readonly rule: DeletionRule };
+  readonly deletion: {
+    readonly rule: DeletionRule;
+    /** For `delete`. */
+    readonly days: number;
+  };
+  readonly versions: VersionSettings;
+  readonly guards: GuardSettings;
 }
 
 /** More would be taken for an attack by most hosts. */

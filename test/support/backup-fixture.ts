@@ -38,11 +38,27 @@ const impatientClock: Clock = {
   sleep: (durationMs, signal) => systemClock.sleep(Math.min(durationMs, SLEEP_MS_MAX), signal),
 };
 
+/** Guards are off but for the tests that are about them: small trees change a great deal. */
+export const NO_GUARDS: TaskSettings['guards'] = {
+  vanishedPercent: undefined,
+  vanishedFiles: undefined,
+  changedPercent: undefined,
+  shrunkPercent: undefined,
+  emptiedFiles: undefined,
+  suffixPercent: undefined,
+  emptiedFolders: false,
+  serverChanged: false,
+};
+
 export interface RunOverrides {
   readonly connections?: TaskSettings['connections'];
   readonly source?: Partial<FixtureOptions>;
   readonly attempts?: number;
   readonly restat?: boolean;
+  readonly verification?: Partial<TaskSettings['verification']>;
+  readonly deletion?: Partial<TaskSettings['deletion']>;
+  readonly versions?: Partial<TaskSettings['versions']>;
+  readonly guards?: Partial<TaskSettings['guards']>;
   readonly isForced?: boolean;
   readonly isDryRun?: boolean;
   readonly taskName?: string;
@@ -280,8 +296,27 @@ export class BackupFixture {
       connections: overrides.connections ?? 'auto',
       speed: { bytesPerSecond: undefined, byHour: [] },
       retries: { attempts: overrides.attempts ?? 4, firstDelaySeconds: 0.005 },
-      verification: { restat: overrides.restat ?? true },
-      deletion: { rule: 'keep' },
+      verification: {
+        restat: overrides.restat ?? true,
+        sampleBytes: 0,
+        sampleSeconds: 60,
+        rehashDays: 0,
+        ...overrides.verification,
+      },
+      deletion: { rule: 'keep', days: 90, ...overrides.deletion },
+      versions: {
+        keep: 'all',
+        count: 256,
+        days: 90,
+        hourly: 24,
+        daily: 30,
+        weekly: 12,
+        monthly: 12,
+        yearly: 5,
+        quotaBytes: undefined,
+        ...overrides.versions,
+      },
+      guards: { ...NO_GUARDS, ...overrides.guards },
     };
   }
 

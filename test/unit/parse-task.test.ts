@@ -59,8 +59,16 @@ describe('a task file', () => {
     assert.deepEqual(settings.source.tls, { fingerprint: undefined });
     assert.equal(settings.connections, 'auto');
     assert.deepEqual(settings.retries, { attempts: 4, firstDelaySeconds: 2 });
-    assert.deepEqual(settings.verification, { restat: true });
-    assert.deepEqual(settings.deletion, { rule: 'keep' });
+    assert.deepEqual(settings.verification, {
+      restat: true,
+      sampleBytes: 64 * 1024 * 1024,
+      sampleSeconds: 120,
+      rehashDays: 90,
+    });
+    assert.deepEqual(settings.deletion, { rule: 'archive', days: 90 });
+    assert.equal(settings.versions.keep, 'smart');
+    assert.equal(settings.guards.vanishedPercent, 10);
+    assert.equal(settings.guards.emptiedFolders, true);
     assert.deepEqual(settings.filters, {
       include: [],
       exclude: [],
@@ -140,7 +148,8 @@ describe('a task file', () => {
     ['a published home as target', '/target/folder', { target: { folder: '/volume1/homes/ann/www' } }, /Web Station/],
     ['too many connections', '/connections', { task: { connections: 21 } }, /21 is not allowed: .*"auto".*1 to 20/],
     ['a word for connections', '/connections', { task: { connections: 'many' } }, /"many" is not allowed/],
-    ['a deletion rule of later', '/deletion/rule', { task: { deletion: { rule: 'delete' } } }, /"keep"/],
+    ['an unknown deletion rule', '/deletion/rule', { task: { deletion: { rule: 'purge' } } }, /"archive"/],
+    ['a guard at nothing', '/guards/vanishedFiles', { task: { guards: { vanishedFiles: 0 } } }, /or null/],
     [
       'a short fingerprint',
       '/source/tls/fingerprint',

@@ -141,4 +141,59 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
     name: '0002-event-size',
     sql: 'ALTER TABLE run_event ADD COLUMN size_bytes INTEGER;',
   },
+  {
+    name: '0003-versions',
+    sql: `
+      -- Older content of a path: what lay there from the end of since_run until until_run replaced or retired it.
+      CREATE TABLE version (
+        id          INTEGER PRIMARY KEY,
+        path        TEXT NOT NULL,
+        since_run   INTEGER NOT NULL,
+        until_run   INTEGER NOT NULL,
+        -- The run that brought the content; before since_run where the file was renamed on the server.
+        content_run INTEGER NOT NULL,
+        reason      TEXT NOT NULL,
+        size_bytes  INTEGER NOT NULL,
+        stamp       TEXT,
+        modified_ms INTEGER,
+        mode        TEXT,
+        sha256      BLOB NOT NULL,
+        -- Where it lies: versions/<folder>/<local_path>. NULL: the content went on under the path moved_to.
+        folder      TEXT,
+        local_path  TEXT,
+        moved_to    TEXT,
+        retired_ms  INTEGER NOT NULL,
+        -- 'moving' until the file is known to lie there.
+        state       TEXT NOT NULL
+      );
+      CREATE INDEX version_path ON version (path, until_run);
+      CREATE INDEX version_until ON version (until_run);
+      CREATE INDEX version_moved ON version (moved_to) WHERE moved_to IS NOT NULL;
+      CREATE INDEX version_moving ON version (state) WHERE state <> 'kept';
+
+      -- NULL: run_id, which is the run that brought the content.
+      ALTER TABLE file ADD COLUMN since_run INTEGER;
+      -- When the content was last read from the server and found equal; when the copy here was last read and found whole.
+      ALTER TABLE file ADD COLUMN verified_ms INTEGER;
+      ALTER TABLE file ADD COLUMN rehashed_ms INTEGER;
+      CREATE INDEX file_missing ON file (missing_since_run) WHERE missing_since_run IS NOT NULL;
+
+      ALTER TABLE run ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE run ADD COLUMN pruned_ms INTEGER;
+
+      -- Runs that a guard has held, and what was decided.
+      CREATE TABLE hold (
+        id         INTEGER PRIMARY KEY,
+        run_id     INTEGER NOT NULL,
+        at_ms      INTEGER NOT NULL,
+        findings   TEXT NOT NULL,
+        -- 'open', 'kept', 'accepted', 'passed' (gone by itself, or by other limits)
+        decision   TEXT NOT NULL,
+        decided_ms INTEGER,
+        decided_by TEXT,
+        -- The run that made use of the acceptance.
+        used_run   INTEGER
+      );
+    `,
+  },
 ];
