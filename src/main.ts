@@ -6,7 +6,11 @@ import { startService } from './service.ts';
 import type { Service } from './service.ts';
 import { createText, languageFromEnvironment } from './text.ts';
 
+/** Also named in spk/nginx/site-backup.conf. */
 const DEFAULT_PORT = 8377;
+/** Where the package's nginx location finds the service and leads to it. */
+const DSM_LISTEN = '127.0.0.1';
+const DSM_BASE_PATH = '/sitebackup/';
 
 const text = createText(languageFromEnvironment(process.env));
 
@@ -16,6 +20,7 @@ function readOptions(): {
   port: number;
   basePath: string;
   proxies: string[];
+  access: 'password' | 'dsm';
   isDev: boolean;
 } {
   const { values } = parseArgs({
@@ -25,17 +30,23 @@ function readOptions(): {
       port: { type: 'string', default: process.env['SITE_BACKUP_PORT'] ?? String(DEFAULT_PORT) },
       'base-path': { type: 'string', default: process.env['SITE_BACKUP_BASE_PATH'] ?? '/' },
       'trust-proxy': { type: 'string', multiple: true, default: [] },
+      access: { type: 'string', default: process.env['SITE_BACKUP_ACCESS'] ?? 'password' },
       dev: { type: 'boolean', default: false },
     },
   });
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new RangeError(`--port ${values.port}`);
+  const { access } = values;
+  if (access !== 'password' && access !== 'dsm') throw new RangeError(`--access ${access}`);
+  // There the web server in front settles both; see spk/nginx/site-backup.conf.
+  const isDsm = access === 'dsm';
   return {
     stateDir: resolve(values.state),
-    listen: values.listen,
+    listen: isDsm ? DSM_LISTEN : values.listen,
     port,
-    basePath: values['base-path'],
-    proxies: values['trust-proxy'],
+    basePath: isDsm ? DSM_BASE_PATH : values['base-path'],
+    proxies: isDsm ? [] : values['trust-proxy'],
+    access,
     isDev: values.dev,
   };
 }
@@ -50,6 +61,7 @@ async function main(): Promise<void> {
     trustedProxies: options.proxies,
     logLevel: options.isDev ? 'debug' : 'info',
     isViewReloaded: options.isDev,
+    access: options.access,
   });
   const host = options.listen === '' ? 'localhost' : options.listen;
   const address = `http://${host.includes(':') ? `[${host}]` : host}:${service.port}${options.basePath}`;

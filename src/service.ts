@@ -19,6 +19,9 @@ import { checkSource } from './tasks/check-source.ts';
 import { Jobs } from './tasks/jobs.ts';
 import { createScheduler } from './tasks/scheduler.ts';
 import { createTaskRunner } from './tasks/worker-runner.ts';
+import { dsmGateSecret } from './web/access/dsm-gate.ts';
+import { DSM_PROGRAMS } from './web/access/dsm-programs.ts';
+import type { DsmPrograms } from './web/access/dsm-programs.ts';
 import { SetupCode } from './web/access/setup-code.ts';
 import { createApp } from './web/create-app.ts';
 import { createWebServer } from './web/create-server.ts';
@@ -40,6 +43,10 @@ export interface ServiceOptions {
   readonly logLevel: LogLevel;
   /** Views are read again for each page: for people who change them. */
   readonly isViewReloaded: boolean;
+  /** `dsm`: on 127.0.0.1 behind DSM's web server, for those whom DSM calls administrators. */
+  readonly access: 'password' | 'dsm';
+  /** Where DSM's programs lie, where that is not their usual place. */
+  readonly dsmPrograms?: DsmPrograms;
 }
 
 /** The running service. */
@@ -93,9 +100,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       version: programVersion(),
       stateDir,
       logFile,
+      access: options.access,
     };
-    const setup = accounts.hasAccount() ? undefined : SetupCode.create(clock);
-    const server = createWebServer(createApp(services, { ...options, setupCode: setup?.setupCode }));
+    const isDsm = options.access === 'dsm';
+    const setup = isDsm || accounts.hasAccount() ? undefined : SetupCode.create(clock);
+    const dsm = isDsm ? { gate: dsmGateSecret(stateDir), programs: options.dsmPrograms ?? DSM_PROGRAMS } : undefined;
+    const server = createWebServer(createApp(services, { ...options, setupCode: setup?.setupCode, dsm }));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port: options.port, ...(options.listen === '' ? {} : { host: options.listen }) }, resolve);

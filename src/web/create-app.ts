@@ -3,6 +3,9 @@ import express from 'express';
 import type { RequestHandler } from 'express';
 import { LANGUAGES, createText } from '../text.ts';
 import { isOwnForm } from './access/csrf.ts';
+import { dsmGate } from './access/dsm-gate.ts';
+import { DsmLogin } from './access/dsm-login.ts';
+import type { DsmPrograms } from './access/dsm-programs.ts';
 import { PasswordLogin } from './access/password-login.ts';
 import { securityHeaders } from './access/security-headers.ts';
 import type { SetupCode } from './access/setup-code.ts';
@@ -23,12 +26,20 @@ export interface AppOptions {
   readonly trustedProxies: readonly string[];
   /** Lets the first person in; without it nobody can set up. */
   readonly setupCode?: SetupCode | undefined;
+  /** Behind DSM's web server, with sign-in by the session of DSM; without it by password. */
+  readonly dsm?: DsmAccess | undefined;
   /** The pages may stand in a window of the DSM desktop. */
   readonly isEmbeddable?: boolean;
   /** The folder `ui`, where it does not lie beside the sources. */
   readonly uiDir?: string;
   /** Views are read again for each page: for people who change them. */
   readonly isViewReloaded?: boolean;
+}
+
+/** `gate`: the secret that DSM's web server adds to each request, see dsm-gate.ts. */
+export interface DsmAccess {
+  readonly gate: string;
+  readonly programs: DsmPrograms;
 }
 
 /** The largest form: a task with 1,000 patterns. */
@@ -42,7 +53,9 @@ const YEAR_MS = 365 * 24 * 60 * 60_000;
 /** The whole web side. Throws where the `ui` folder is not there or an option makes no sense. */
 export function createApp(services: Services, options: AppOptions): express.Express {
   if (!/^\/([^/?#\s]+\/)*$/.test(options.basePath)) throw new Error(`not a base path: ${options.basePath}`);
-  const access = new PasswordLogin(services, options.setupCode);
+  const { dsm } = options;
+  const access =
+    dsm === undefined ? new PasswordLogin(services, options.setupCode) : new DsmLogin(services, dsm.programs);
   const ui = readUiFiles(options.uiDir);
 
   const site = express.Router();
@@ -71,6 +84,11 @@ export function createApp(services: Services, options: AppOptions): express.Expr
   app.set('query parser', 'simple');
   app.set('trust proxy', options.trustedProxies.length === 0 ? false : [...options.trustedProxies]);
   app.use(securityHeaders(options.isEmbeddable === true));
+  if (dsm !== undefined) {
+    // One proxy, which has shown its secret, and which puts its own word in the place of what a client says.
+    app.set('trust proxy', 1);
+    app.use(dsmGate(dsm.gate));
+  }
   app.use(options.basePath, site);
   app.use((req, res) => {
     // Whoever opens the port without the path; there is nothing else here.

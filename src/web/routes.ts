@@ -1,9 +1,11 @@
 import type { Router } from 'express';
-import type { PasswordLogin } from './access/password-login.ts';
+import type { DsmLogin } from './access/dsm-login.ts';
+import { PasswordLogin } from './access/password-login.ts';
 import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
 import { showAbout } from './pages/about.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
 import { downloadDiagnostics } from './pages/diagnostics.ts';
+import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
 import { saveEditTask, showEditTask } from './pages/edit-task.ts';
 import { showHelp, showHelpTopic } from './pages/help.ts';
 import { enter, leave, showLogin } from './pages/login.ts';
@@ -40,21 +42,26 @@ import { idOf } from './task-path.ts';
 export const OPEN_PATHS = ['/language', '/login', '/setup', '/theme'] as const;
 
 /** Every URL that is there for everybody. */
-export function addOpenRoutes(app: Router, services: Services, access: PasswordLogin): void {
-  app.get('/login', showLogin(access));
-  app.post('/login', enter(access));
-  app.get('/setup', showSetup(access));
-  app.post('/setup', saveSetup(services, access));
+export function addOpenRoutes(app: Router, services: Services, access: PasswordLogin | DsmLogin): void {
+  if (access instanceof PasswordLogin) {
+    app.get('/login', showLogin(access));
+    app.post('/login', enter(access));
+    app.get('/setup', showSetup(access));
+    app.post('/setup', saveSetup(services, access));
+  } else {
+    app.get('/login', showDsmLogin());
+    app.post('/login', enterByDsm(access));
+  }
   app.post('/language', chooseLanguage);
   app.post('/theme', chooseTheme);
 }
 
 /** Every other URL of the product, one line each, by page. Whoever gets there is signed in; forms have shown their token. */
-export function addRoutes(app: Router, services: Services, access: PasswordLogin): void {
+export function addRoutes(app: Router, services: Services, access: PasswordLogin | DsmLogin): void {
   app.get('/', (_req, res) => {
     redirect(res, '/tasks');
   });
-  app.post('/logout', leave(access));
+  app.post('/logout', leave(access, access instanceof PasswordLogin ? '/login' : '/login?left=yes'));
 
   // `/tasks/new` is no task: its own line comes further down.
   app.param('id', (_req, _res, next, value: string) => {
@@ -114,9 +121,9 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.post('/settings/general', saveGeneralSettings(services));
   app.post('/settings/schedules', pauseSchedules(services));
   app.get('/settings/web', showWebSettings);
-  app.get('/settings/security', showSecuritySettings(services));
-  app.post('/settings/security', saveSecuritySettings(services));
-  app.post('/settings/security/password', changePassword(services, access));
+  app.get('/settings/security', showSecuritySettings(services, access));
+  app.post('/settings/security', saveSecuritySettings(services, access));
+  if (access instanceof PasswordLogin) app.post('/settings/security/password', changePassword(services, access));
   app.get('/settings/maintenance', showMaintenance(services));
   app.post('/settings/maintenance', saveMaintenance(services));
   app.post('/settings/maintenance/compact', compactDatabases(services));

@@ -36,4 +36,6 @@ export interface Services {
   readonly stateDir: string;
   /** The log file that the log page reads. */
   readonly logFile: string;
+  /** How people sign in. With `dsm` the address of the pages is DSM's and cannot be changed here. */
+  readonly access: 'password' | 'dsm';
 }

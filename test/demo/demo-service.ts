@@ -48,6 +48,7 @@ export async function startDemoService(folder: string): Promise<DemoService> {
     trustedProxies: [],
     logLevel: 'info',
     isViewReloaded: false,
+    access: 'password',
   });
   const { services } = service;
   const nowMs = Date.now();

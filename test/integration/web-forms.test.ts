@@ -42,6 +42,7 @@ before(async () => {
     trustedProxies: [],
     logLevel: 'info',
     isViewReloaded: false,
+    access: 'password',
   });
   const { accounts, settings } = service.services;
   settings.write({ folderRoots: [share] });

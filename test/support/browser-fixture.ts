@@ -72,6 +72,7 @@ export async function startBrowserFixture(): Promise<BrowserFixture> {
       trustedProxies: [],
       logLevel: 'info',
       isViewReloaded: false,
+      access: 'password',
     });
   let service = await start(0);
   service.services.settings.write({ folderRoots: [nas] });

@@ -191,6 +191,7 @@ export async function startWebApp(
     version: '0.0.0-test',
     stateDir,
     logFile: join(stateDir, 'site-backup.log'),
+    access: options.dsm === undefined ? 'password' : 'dsm',
   });
   const { code, setupCode } = SetupCode.create(clock);
   const basePath = options.basePath ?? '/';

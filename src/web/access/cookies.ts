@@ -23,13 +23,20 @@ export function readCookie(req: Request, name: string): string | undefined {
  * the run and not the sign-in. No GET changes anything, and every POST has its token. Without `maxAgeSeconds` it ends
  * with the browser.
  */
-export function setCookie(req: Request, res: Response, name: string, value: string, maxAgeSeconds?: number): void {
+export function setCookie(
+  req: Request,
+  res: Response,
+  name: string,
+  value: string,
+  maxAgeSeconds?: number,
+  sameSite: 'lax' | 'strict' = 'lax',
+): void {
   const cookie = stringifySetCookie({
     name,
     value,
     path: pageOf(res).basePath,
     httpOnly: true,
-    sameSite: 'lax',
+    sameSite,
     secure: req.secure,
     ...(maxAgeSeconds === undefined ? {} : { maxAge: maxAgeSeconds }),
   });

@@ -7,7 +7,7 @@ import { isToken, newToken } from './csrf.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { ACCOUNT_RULE, ADDRESS_RULE, RateLimit, addressKey } from './rate-limit.ts';
 import type { SetupCode } from './setup-code.ts';
-import type { SignIn, SignedIn } from './sign-in.ts';
+import type { SessionFacts, SignIn, SignedIn } from './sign-in.ts';
 
 /** A session ends after this, however much it is used. */
 export const SESSION_MS_MAX = 7 * 24 * 60 * 60_000;
@@ -124,7 +124,10 @@ export class PasswordLogin implements SignIn {
     this.#note(signedIn.account, 'password-changed', undefined);
   }
 
-  /** Ends this session, or all of the account's. */
+  sessions(account: string): readonly SessionFacts[] {
+    return this.#accounts.sessions(account);
+  }
+
   leave(
     req: Request,
     res: Response,

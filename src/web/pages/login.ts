@@ -2,6 +2,7 @@ import type { RequestHandler, Response } from 'express';
 import { PASSWORD_LENGTH_MAX } from '../access/password-hash.ts';
 import { ACCOUNT_NAME_LENGTH_MAX } from '../access/password-login.ts';
 import type { PasswordLogin } from '../access/password-login.ts';
+import type { SignIn } from '../access/sign-in.ts';
 import { formOf } from '../form.ts';
 import { pageOf } from '../page-context.ts';
 import { ownPath, redirect } from '../redirect.ts';
@@ -45,12 +46,12 @@ export function enter(access: PasswordLogin): RequestHandler {
   };
 }
 
-/** Signs out; with the field `everywhere` every browser of the account. */
-export function leave(access: PasswordLogin): RequestHandler {
+/** Signs out; with the field `everywhere` every browser of the account. `path`: where that leads. */
+export function leave(access: SignIn, path: string): RequestHandler {
   return (req, res) => {
     const { account, sessionHash } = pageOf(res);
     if (account !== undefined) access.leave(req, res, { account, sessionHash }, formOf(req).has('everywhere'));
-    redirect(res, '/login');
+    redirect(res, path);
   };
 }
 

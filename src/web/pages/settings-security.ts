@@ -2,7 +2,8 @@ import type { RequestHandler, Response } from 'express';
 import { numberOf } from '../../settings/form-amounts.ts';
 import { IDLE_MINUTES_MAX, parseAppSettings } from '../../settings/parse-app-settings.ts';
 import { PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from '../access/password-hash.ts';
-import type { PasswordLogin } from '../access/password-login.ts';
+import { PasswordLogin } from '../access/password-login.ts';
+import type { SignIn } from '../access/sign-in.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
@@ -19,6 +20,8 @@ import { SETTINGS_TABS } from './settings-tabs.ts';
 
 interface SecurityView {
   readonly tabs: readonly string[];
+  /** Accounts are ours; else those of DSM. */
+  readonly hasPassword: boolean;
   readonly account: string;
   readonly idleMinutes: string;
   readonly messages: readonly FieldMessage[];
@@ -40,21 +43,21 @@ interface SessionView {
 
 const SESSIONS_SHOWN_MAX = 50;
 
-export function showSecuritySettings(services: Services): RequestHandler {
+export function showSecuritySettings(services: Services, access: SignIn): RequestHandler {
   return async (_req, res) => {
-    await renderSecurity(services, res, 200, String(services.settings.read().idleMinutes), []);
+    await renderSecurity(services, access, res, 200, String(services.settings.read().idleMinutes), []);
   };
 }
 
 /** How long a session may be left alone. */
-export function saveSecuritySettings(services: Services): RequestHandler {
+export function saveSecuritySettings(services: Services, access: SignIn): RequestHandler {
   return async (req, res) => {
     const { t, account } = pageOf(res);
     const idleMinutes = formOf(req).text('idleMinutes');
     const parsed = parseAppSettings({ idleMinutes: numberOf(idleMinutes) ?? '' });
     if ('faults' in parsed) {
       const words = t('e.set.idleMinutes', { max: IDLE_MINUTES_MAX });
-      await renderSecurity(services, res, 422, idleMinutes, [{ field: 'idleMinutes', words }]);
+      await renderSecurity(services, access, res, 422, idleMinutes, [{ field: 'idleMinutes', words }]);
       return;
     }
     services.settings.write(parsed.changes);
@@ -74,13 +77,14 @@ export function changePassword(services: Services, access: PasswordLogin): Reque
     const idle = String(services.settings.read().idleMinutes);
     const messages = passwordMessages(form, page);
     if (messages.length > 0) {
-      await renderSecurity(services, res, 422, idle, messages);
+      await renderSecurity(services, access, res, 422, idle, messages);
       return;
     }
     const entry = await access.confirm(req, account, form.text('current'));
     if (entry.kind !== 'in') {
       const words = entry.kind === 'wait' ? waitMessage(res, entry.waitMs) : t('e.current.wrong');
-      await renderSecurity(services, res, entry.kind === 'wait' ? 429 : 422, idle, [{ field: 'current', words }]);
+      const status = entry.kind === 'wait' ? 429 : 422;
+      await renderSecurity(services, access, res, status, idle, [{ field: 'current', words }]);
       return;
     }
     await access.changePassword({ account, sessionHash }, form.text('password'));
@@ -105,15 +109,17 @@ function passwordMessages(form: Form, { t }: Pick<PageContext, 't'>): FieldMessa
 
 async function renderSecurity(
   services: Services,
+  access: SignIn,
   res: Response,
   status: number,
   idleMinutes: string,
   messages: readonly FieldMessage[],
 ): Promise<void> {
   const { account = '', sessionHash, t, text } = pageOf(res);
-  const sessions = services.accounts.sessions(account).slice(0, SESSIONS_SHOWN_MAX);
+  const sessions = access.sessions(account).slice(0, SESSIONS_SHOWN_MAX);
   const view: SecurityView = {
     tabs: SETTINGS_TABS,
+    hasPassword: access instanceof PasswordLogin,
     account,
     idleMinutes,
     messages,
