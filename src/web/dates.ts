@@ -12,6 +12,8 @@ export interface Dates {
   readonly day: (atMs: number) => string;
   /** Weekday, day, month, year, seconds and zone. */
   readonly full: (atMs: number) => string;
+  /** Day, month, year and seconds: the short form of `full`, for lists. */
+  readonly exact: (atMs: number) => string;
   /** The same as `when` in a `<time>` element with the full form as its title: HTML. */
   readonly html: (atMs: number) => string;
 }
@@ -24,6 +26,7 @@ export function createDates(text: Text, timeZone: string, nowMs: () => number): 
   const dayOfYearFormat = format({ day: 'numeric', month: 'short', year: 'numeric' });
   const yearFormat = format({ year: 'numeric' });
   const fullFormat = format({ dateStyle: 'full', timeStyle: 'long' });
+  const exactFormat = format({ dateStyle: 'medium', timeStyle: 'medium' });
   // Swedish dates are written YYYY-MM-DD: days in this zone can be counted.
   const isoFormat = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' });
   const dayNumber = (atMs: number): number => Date.parse(isoFormat.format(atMs)) / 86_400_000;
@@ -48,6 +51,7 @@ export function createDates(text: Text, timeZone: string, nowMs: () => number): 
     clock,
     day: (atMs) => relativeDay(atMs) ?? plainDay(atMs),
     full,
+    exact: (atMs) => exactFormat.format(atMs),
     // Intl writes no markup: none of these words needs escaping.
     html: (atMs) => `<time datetime="${new Date(atMs).toISOString()}" title="${full(atMs)}">${when(atMs)}</time>`,
   };

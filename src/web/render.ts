@@ -36,7 +36,14 @@ export async function render(res: Response, view: string, data: object, options:
     menu: options.menu,
     scripts: options.scripts ?? [],
   });
-  res.status(status).type('html').send(html);
+  res.status(status).type('html').send(withIcons(html, page));
+}
+
+/** Puts the icons that the page uses, and those of its scripts, in their place in the layout. */
+function withIcons(html: string, { ui }: PageContext): string {
+  const names = new Set(ui.scriptIcons);
+  for (const [, name = ''] of html.matchAll(/"#i-([\w-]+)"/g)) names.add(name);
+  return html.replace('<!--icons-->', () => [...names].map((name) => ui.icons.get(name) ?? '').join(''));
 }
 
 /** What all views, and all parts of views, may use. */
@@ -53,7 +60,7 @@ function viewWords(page: PageContext): object {
     asset: (name: string) => page.url(`/static/${page.ui.version}/${name}`),
     csrf: () => `<input type="hidden" name="_csrf" value="${page.csrfToken}">`,
     icon: (name: string, extraClass = '') =>
-      `<svg class="${extraClass === '' ? 'i' : `i ${extraClass}`}" aria-hidden="true"><use href="#i-${name}"/></svg>`,
+      `<svg class=${extraClass === '' ? 'i' : `"i ${extraClass}"`} aria-hidden=true><use href="#i-${name}"/></svg>`,
   };
 }
 

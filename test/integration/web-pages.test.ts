@@ -144,7 +144,7 @@ describe('the pages that show', () => {
     const taskId = addTask(web.services, 'Zebra works', { host: 'zebra.example' });
     addRun(web.services, taskId, 'complete', { report: { counts: { listed: 10, downloaded: 3 } } });
     const names = (html: string): string[] =>
-      [...html.matchAll(/class="name wrap" href="[^"]+">([^<]+)</g)].map((m) => m[1] ?? '');
+      [...html.matchAll(/<td class=nm><a href="[^"]+">([^<]+)</g)].map((m) => m[1] ?? '');
     assert.deepEqual(names(await page('/tasks?q=ZEBRA')), ['Zebra works']);
     assert.deepEqual(names(await page('/tasks?q=zebra.example&state=ok')), ['Zebra works']);
     assert.match(await page('/tasks?q=zebra&state=attention'), /No task matches “zebra”/);

@@ -92,6 +92,14 @@ export function icon(name) {
   return svg;
 }
 
+/** A page holds the icons that it uses: parts of a fresh one may need further ones. */
+export function adoptIcons(fresh) {
+  for (const symbol of fresh.querySelectorAll('.sprite symbol')) {
+    if (!document.getElementById(symbol.id))
+      document.querySelector('.sprite').append(document.importNode(symbol, true));
+  }
+}
+
 /** Shows a line for a while. Only for what the page also says in another way. */
 export function toast(words, tone = 'ok') {
   const toasts = document.getElementById('toasts');

@@ -1,5 +1,6 @@
 // Forms where scripts run: folders open in place, the next runs follow the fields, a pasted address fills several.
 // Without scripts the same buttons send the form and get a whole page.
+import { adoptIcons } from './app.js';
 
 /** Sends the form as the button would, and gives the page that comes back; undefined where it could not be had. */
 async function pageAfter(form, button) {
@@ -17,6 +18,7 @@ async function pageAfter(form, button) {
 function takeOver(page, selector) {
   const [before, after] = [document.querySelector(selector), page.querySelector(selector)];
   if (!before || !after) return false;
+  adoptIcons(page);
   before.replaceWith(document.adoptNode(after));
   return true;
 }
@@ -125,7 +127,9 @@ async function followJobs() {
   await new Promise((resolve) => setTimeout(resolve, JOB_EVERY_MS));
   try {
     const answer = await fetch(location.href);
-    if (answer.ok) takeOver(new DOMParser().parseFromString(await answer.text(), 'text/html'), '[data-jobs]');
+    const page = answer.ok && new DOMParser().parseFromString(await answer.text(), 'text/html');
+    // As long as only the time goes by, the buttons beside it stay: one may be under the pointer.
+    if (page && !takeOver(page, '[data-jobs] [role="timer"]')) takeOver(page, '[data-jobs]');
   } catch {
     // The next turn asks again.
   }

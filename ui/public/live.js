@@ -1,6 +1,8 @@
 // Keeps a page right while runs go on. Numbers are put in place as the server words them; what else has changed is
 // fetched as the page itself and put in place part by part. Without this script the page says of when it is.
 
+import { adoptIcons } from './app.js';
+
 const POLL_MS = 5000;
 const SAY_MS = 10_000;
 const STALE_MS = 60_000;
@@ -141,6 +143,7 @@ async function refresh() {
 function replaceParts(fresh) {
   const freshRoot = fresh.querySelector('[data-live-topics], [data-live-refresh]');
   if (!freshRoot) return;
+  adoptIcons(fresh);
   if (root.hasAttribute('data-live-follow') && isReading()) {
     countNewLines(fresh);
     return;
@@ -319,13 +322,4 @@ if (root) {
   const seconds = Number(root.dataset.liveRefresh);
   if (seconds > 0) setInterval(soon, seconds * 1000);
   follow();
-}
-
-// --- the list of tasks: one box for all boxes
-
-for (const all of document.querySelectorAll('[data-select-all]')) {
-  all.parentElement.hidden = false;
-  all.addEventListener('change', () => {
-    for (const box of document.querySelectorAll(`input[name="${all.dataset.selectAll}"]`)) box.checked = all.checked;
-  });
 }

@@ -9,6 +9,7 @@ export const STRIP_RUNS = 30;
 
 const STRIP_HEIGHT = 20;
 const BAR_STEP = 6;
+const DASH_STEP = 5;
 const DATA_HEIGHT = 44;
 const DATA_WIDTH = 266;
 
@@ -25,7 +26,10 @@ export interface StripView {
   readonly label: string;
 }
 
-/** The same as StripView, all bars of one look in one path: fifty of them stand in one page. */
+/**
+ * The same as StripView for the list of tasks, 148 x 20: bars of one look are the dashes of one path, 3 wide and 2 apart,
+ * and its class says how high they are. Places of runs that never were are the background.
+ */
 export interface CompactStripView {
   readonly paths: readonly { readonly look: string; readonly d: string }[];
   readonly label: string;
@@ -37,15 +41,17 @@ export interface DataChartView {
   readonly from: string;
 }
 
+const OK_HEIGHT = 12;
 /** Height says the same as colour: the strip can be read without seeing colours. */
 const HEIGHTS: Readonly<Partial<Record<TaskState, number>>> = {
-  ok: 12,
+  ok: OK_HEIGHT,
   partial: 16,
   failed: 20,
   held: 20,
   running: 20,
 };
 const OTHER_HEIGHT = 8;
+const OK_LOOK = 'b-ok';
 const NONE_HEIGHT = 3;
 
 /** The last runs of a task, oldest left; places of runs that never were stay marked as empty. */
@@ -53,29 +59,38 @@ export function buildStrip(marks: readonly RunMark[], text: Text, dates: Dates):
   const shown = marks.slice(-STRIP_RUNS);
   const empty = Array.from({ length: STRIP_RUNS - shown.length }, (_, index) => bar(index, NONE_HEIGHT, 'b-none', ''));
   const bars = shown.map((mark, index) => {
-    const state = outcomeState(mark.outcome);
-    const title = text.t('strip.bar', {
-      when: dates.when(mark.startedMs ?? mark.queuedMs),
-      state: text.t(`st.${state}`),
-    });
-    const { tone } = STATE_LOOKS[state];
-    return bar(empty.length + index, HEIGHTS[state] ?? OTHER_HEIGHT, `b-${tone}`, title);
+    const { look, height, state } = barLook(mark);
+    const when = dates.when(mark.startedMs ?? mark.queuedMs);
+    return bar(empty.length + index, height, look, text.t('strip.bar', { when, state: text.t(`st.${state}`) }));
   });
   return { bars: [...empty, ...bars], label: stripLabel(shown, text) };
 }
 
 export function buildCompactStrip(marks: readonly RunMark[], text: Text): CompactStripView {
   const shown = marks.slice(-STRIP_RUNS);
-  const emptyCount = STRIP_RUNS - shown.length;
   const paths = new Map<string, string>();
-  for (let index = 0; index < STRIP_RUNS; index++) {
-    const mark = shown[index - emptyCount];
-    const state = mark === undefined ? undefined : outcomeState(mark.outcome);
-    const look = state === undefined ? 'b-none' : `b-${STATE_LOOKS[state].tone}`;
-    const height = state === undefined ? NONE_HEIGHT : (HEIGHTS[state] ?? OTHER_HEIGHT);
-    paths.set(look, `${paths.get(look) ?? ''}M${index * BAR_STEP} ${STRIP_HEIGHT}v-${height}h4v${height}z`);
+  const ends = new Map<string, number>();
+  const add = (index: number, look: string, height: number): void => {
+    const path = paths.get(look) ?? '';
+    const x = (STRIP_RUNS - shown.length + index) * DASH_STEP;
+    // A neighbour of the same look only makes the line longer.
+    const longer = ends.get(look) === x ? path.replace(/\d+$/, (length) => String(Number(length) + DASH_STEP)) : '';
+    paths.set(look, longer || `${path}M${x} ${STRIP_HEIGHT - height / 2}h${DASH_STEP}`);
+    ends.set(look, x + DASH_STEP);
+  };
+  for (const [index, mark] of shown.entries()) {
+    const { look, height } = barLook(mark);
+    // Most runs go well: one line of them, that higher bars cover, is the shortest way to say so.
+    if (height >= OK_HEIGHT) add(index, OK_LOOK, OK_HEIGHT);
+    if (look !== OK_LOOK) add(index, look, height);
   }
   return { paths: [...paths].map(([look, d]) => ({ look, d })), label: stripLabel(shown, text) };
+}
+
+function barLook(mark: RunMark): { look: string; height: number; state: TaskState } {
+  const state = outcomeState(mark.outcome);
+  const look = state === 'held' ? 'b-held' : `b-${STATE_LOOKS[state].tone}`;
+  return { look, height: HEIGHTS[state] ?? OTHER_HEIGHT, state };
 }
 
 function bar(index: number, height: number, look: string, title: string): BarView {

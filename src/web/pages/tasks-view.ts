@@ -80,12 +80,14 @@ export interface TaskRowView {
   /** undefined: no total is known yet. */
   readonly progress: number | undefined;
   readonly lastMs: number | undefined;
+  readonly last: string;
+  readonly lastExact: string;
   readonly took: string;
   readonly strip: CompactStripView;
+  /** Size and files, or only files: one line each. */
   readonly size: string;
-  readonly files: string;
-  readonly nextDay: string;
-  readonly nextClock: string;
+  /** Day and time: one line each. */
+  readonly next: string;
 }
 
 interface Ranked {
@@ -122,7 +124,11 @@ export interface TasksView {
   readonly total: string;
   readonly newer: string | undefined;
   readonly older: string | undefined;
-  readonly happenings: readonly (ReturnType<typeof buildHappening> & { readonly time: string })[];
+  readonly happenings: readonly (ReturnType<typeof buildHappening> & {
+    readonly time: string;
+    readonly exact: string;
+    readonly iso: string;
+  })[];
   readonly day: {
     readonly copied: string;
     readonly files: string;
@@ -171,6 +177,8 @@ export function buildTasksView(input: TasksInput, text: Text, dates: Dates): Tas
     happenings: input.happenings.map((happening) => ({
       ...buildHappening(happening, text),
       time: dates.clock(happening.atMs),
+      exact: dates.exact(happening.atMs),
+      iso: new Date(happening.atMs).toISOString(),
     })),
     day: dayView(input.day, all, text),
     next: nextView(all, dates),
@@ -224,8 +232,10 @@ function rank(input: TaskInput, nowMs: number, text: Text, dates: Dates): Ranked
       ? undefined
       : buildLiveRun({ activity, trail: input.trail, nowMs, filesLastTime: finished?.counts.listed }, text, dates);
   const took = lastEnded === undefined ? undefined : tookMs(lastEnded);
+  const lastMs = lastEnded?.startedMs ?? lastEnded?.queuedMs;
   const source = task.settings?.source;
   const files = finished?.stored?.files ?? finished?.counts.listed;
+  const fileWords = files === undefined ? '–' : text.t('count.files', { count: files });
   const view: TaskRowView = {
     id: task.id,
     name: task.name,
@@ -238,16 +248,16 @@ function rank(input: TaskInput, nowMs: number, text: Text, dates: Dates): Ranked
     isActive: activity !== undefined,
     isRunning: live !== undefined,
     progress: live?.progress,
-    lastMs: lastEnded?.startedMs ?? lastEnded?.queuedMs,
+    lastMs,
+    last: lastMs === undefined ? '' : dates.when(lastMs),
+    lastExact: lastMs === undefined ? '' : dates.exact(lastMs),
     took:
       took === undefined
         ? ''
         : text.t(TOOK_KEYS[lastEnded?.outcome ?? ''] ?? 'dash.stopped-after', { x: roughDuration(took, text) }),
     strip: buildCompactStrip(input.marks, text),
-    size: finished?.stored === undefined ? '' : text.bytes(finished.stored.bytes),
-    files: files === undefined ? '' : text.t('count.files', { count: files }),
-    nextDay: input.nextMs === undefined ? '' : dates.day(input.nextMs),
-    nextClock: input.nextMs === undefined ? '' : dates.clock(input.nextMs),
+    size: (finished?.stored === undefined ? [] : [text.bytes(finished.stored.bytes)]).concat(fileWords).join('\n'),
+    next: input.nextMs === undefined ? '' : `${dates.day(input.nextMs)}\n${dates.clock(input.nextMs)}`,
   };
   return { view, input, report, sizeKey: finished?.stored?.bytes ?? files ?? -1 };
 }

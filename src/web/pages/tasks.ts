@@ -40,7 +40,7 @@ export function showTasks(services: Services): RequestHandler {
       res,
       'tasks',
       { view, live, draftPath },
-      { title: page.t('dash.title'), menu: 'tasks', scripts: ['live.js'] },
+      { title: page.t('dash.title'), menu: 'tasks', scripts: ['live.js', 'tasks.js'] },
     );
   };
 }
