@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { systemClock } from './clock.ts';
 import { runCheck } from './cli/check-command.ts';
 import { sourceFacts, type CommandContext } from './cli/command-context.ts';
@@ -9,6 +8,7 @@ import { faultLines, readTask } from './cli/read-task.ts';
 import { EXIT_CODES, EXIT_WRONG_USAGE, explain } from './cli/report-lines.ts';
 import { runRun } from './cli/run-command.ts';
 import { isBackupError } from './errors.ts';
+import { programVersion } from './program-files.ts';
 import type { TaskSettings } from './settings/task-settings.ts';
 import { createText, type TextFacts } from './text.ts';
 
@@ -20,7 +20,7 @@ switch (invocation.kind) {
     process.stdout.write(`${text.t(`help.${invocation.about}`)}\n`);
     break;
   case 'version':
-    process.stdout.write(`${version()}\n`);
+    process.stdout.write(`${programVersion()}\n`);
     break;
   case 'wrong-usage':
     process.stderr.write(`${text.t(invocation.key, invocation.facts)}\n${text.t('usage.help-hint')}\n`);
@@ -97,9 +97,4 @@ function ignoreClosedPipes(): void {
       if (error.code !== 'EPIPE') throw error;
     });
   }
-}
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ErrorCode } from './errors.ts';
+import { UI_DIR } from './program-files.ts';
 
 export const LANGUAGES = ['en', 'fr'] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -35,7 +37,7 @@ export function createText(language: Language): Text {
 
 /** Lines of a longer text stand in a list. */
 export function readTexts(language: Language): Readonly<Record<string, string>> {
-  const file = new URL(`../ui/texts/${language}.json`, import.meta.url);
+  const file = join(UI_DIR, 'texts', `${language}.json`);
   const texts = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string | string[]>;
   return Object.fromEntries(
     Object.entries(texts).map(([key, value]) => [key, Array.isArray(value) ? value.join('\n') : value]),

@@ -6,14 +6,15 @@ import { describe, it } from 'node:test';
 
 const SRC = resolve(import.meta.dirname, '../src');
 
-const LEAVES = ['errors', 'log', 'clock', 'text', 'settings'];
+const LEAVES = ['errors', 'log', 'clock', 'program-files', 'text', 'settings'];
 
 /** For each part of `src` (a folder, or a file at the top), the other parts it may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   clock: [],
   log: ['errors', 'clock'],
-  text: ['errors'],
+  'program-files': [],
+  text: ['errors', 'program-files'],
   settings: ['errors', 'text'],
   remote: LEAVES,
   'remote/ftp': [...LEAVES, 'remote'],

@@ -1,7 +1,8 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { asStateError, integrityFaults } from './database.ts';
+import { openSqlite } from './open-sqlite.ts';
 import { taskDatabasePath } from './task-database.ts';
 
 /** One database of the product. */
@@ -56,7 +57,7 @@ export function checkDatabase(file: Pick<DatabaseFile, 'path'>): CareResult {
 export function readTaskMarker(stateDir: string, stateKey: string): string | undefined {
   const path = taskDatabasePath(stateDir, stateKey);
   if (sizeOf(path) === undefined) return undefined;
-  const db = new Database(path, { readonly: true, timeout: BUSY_MS });
+  const db = openSqlite(path, { readonly: true, timeout: BUSY_MS });
   try {
     return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string | undefined;
   } catch (error) {
@@ -83,10 +84,10 @@ function withDatabase(path: string, isHeld: boolean, work: (db: Database.Databas
   try {
     if (isHeld) {
       // The lock of a run, as in task-database.ts: a run must not meet a database that is being rewritten.
-      lock = new Database(`${path}-lock`, { timeout: 0 });
+      lock = openSqlite(`${path}-lock`, { timeout: 0 });
       lock.exec('BEGIN EXCLUSIVE');
     }
-    db = new Database(path, { fileMustExist: true, timeout: BUSY_MS });
+    db = openSqlite(path, { fileMustExist: true, timeout: BUSY_MS });
     return work(db);
   } catch (error) {
     const code = (error as { code?: unknown }).code;

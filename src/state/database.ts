@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { BackupError } from '../errors.ts';
+import { openSqlite } from './open-sqlite.ts';
 import { makePrivateFolder } from './private-folder.ts';
 
 /** One schema change; its place in its list is its number. */
@@ -25,7 +26,7 @@ const WAL_BYTES_MAX = 16 * 1024 * 1024;
 export function openDatabase(path: string, migrations: readonly Migration[]): Database.Database {
   try {
     makePrivateFolder(dirname(path));
-    const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    const db = openSqlite(path, { timeout: BUSY_TIMEOUT_MS });
     try {
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = NORMAL');

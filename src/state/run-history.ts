@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { asStateError } from './database.ts';
+import { openSqlite } from './open-sqlite.ts';
 import { taskDatabasePath } from './task-database.ts';
 
 /** One thing that a run wrote down. `id` grows; it is the place from which the next page is read. */
@@ -42,7 +43,7 @@ export function openTaskDatabaseForReading(stateDir: string, stateKey: string): 
   const path = taskDatabasePath(stateDir, stateKey);
   if (!existsSync(path)) return undefined;
   try {
-    const db = new Database(path, { readonly: true, timeout: 2000 });
+    const db = openSqlite(path, { readonly: true, timeout: 2000 });
     return new DatabaseRunHistory(db, path);
   } catch (error) {
     throw asStateError(error, path);

@@ -2,10 +2,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { BackupError } from '../errors.ts';
 import { asStateError, openDatabase } from './database.ts';
 import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
+import { openSqlite } from './open-sqlite.ts';
 import { makePrivateFolder } from './private-folder.ts';
 
 /** One task's database, held by this process alone until `close`. */
@@ -71,7 +72,7 @@ export function openTaskDatabaseCopy(stateDir: string, name: string): TaskDataba
 
 function copyDatabase(from: string, to: string): void {
   try {
-    const db = new Database(from, { readonly: true });
+    const db = openSqlite(from, { readonly: true });
     try {
       db.prepare('VACUUM INTO ?').run(to);
     } finally {
@@ -89,7 +90,7 @@ function copyDatabase(from: string, to: string): void {
 function holdLock(path: string, folder: string, name: string): () => void {
   try {
     makePrivateFolder(folder);
-    const lock = new Database(path, { timeout: 0 });
+    const lock = openSqlite(path, { timeout: 0 });
     try {
       lock.exec('BEGIN EXCLUSIVE');
     } catch (error) {

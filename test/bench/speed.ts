@@ -166,7 +166,7 @@ function assertWhole(tool: Tool, room: string): void {
 
 function assertReady(wanted: readonly ServerSoftware[]): void {
   const faults = wanted.map(whyServerIsMissing).filter((fault) => fault !== undefined);
-  if (!existsSync(CLI)) faults.push('dist/cli.js is missing: npm run build');
+  if (!existsSync(CLI)) faults.push('dist/cli.js is missing: npm run compile');
   for (const program of ['lftp', 'rclone']) {
     if (spawnSync(program, ['--version']).error !== undefined)
       faults.push(`${program} is missing: apt-get install ${program}`);
