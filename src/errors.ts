@@ -50,6 +50,8 @@ export const ERROR_TABLE = {
   cancelled: { scope: 'run', isRetried: false },
 
   'settings-invalid': { scope: 'app', isRetried: false },
+  'port-taken': { scope: 'app', isRetried: false },
+  'address-unusable': { scope: 'app', isRetried: false },
   'state-unreadable': { scope: 'app', isRetried: false },
   'state-newer-than-program': { scope: 'app', isRetried: false },
   internal: { scope: 'app', isRetried: false },

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isBackupError } from './errors.ts';
@@ -6,8 +7,6 @@ import { startService } from './service.ts';
 import type { Service } from './service.ts';
 import { createText, languageFromEnvironment } from './text.ts';
 
-/** Also named in spk/nginx/site-backup.conf. */
-const DEFAULT_PORT = 8377;
 /** Where the package's nginx location finds the service and leads to it. */
 const DSM_LISTEN = '127.0.0.1';
 const DSM_BASE_PATH = '/sitebackup/';
@@ -16,38 +15,45 @@ const text = createText(languageFromEnvironment(process.env));
 
 function readOptions(): {
   stateDir: string;
-  listen: string;
-  port: number;
-  basePath: string;
-  proxies: string[];
+  listen: string | undefined;
+  port: number | undefined;
+  basePath: string | undefined;
+  proxies: string[] | undefined;
   access: 'password' | 'dsm';
   isDev: boolean;
+  readyFile: string | undefined;
 } {
   const { values } = parseArgs({
     options: {
       state: { type: 'string', default: process.env['SITE_BACKUP_STATE'] ?? './site-backup-state' },
-      listen: { type: 'string', default: process.env['SITE_BACKUP_LISTEN'] ?? '' },
-      port: { type: 'string', default: process.env['SITE_BACKUP_PORT'] ?? String(DEFAULT_PORT) },
-      'base-path': { type: 'string', default: process.env['SITE_BACKUP_BASE_PATH'] ?? '/' },
-      'trust-proxy': { type: 'string', multiple: true, default: [] },
+      // Where one of these is missing, it is as set on the page.
+      listen: { type: 'string' },
+      port: { type: 'string' },
+      'base-path': { type: 'string' },
+      'trust-proxy': { type: 'string', multiple: true },
       access: { type: 'string', default: process.env['SITE_BACKUP_ACCESS'] ?? 'password' },
       dev: { type: 'boolean', default: false },
+      'ready-file': { type: 'string' },
     },
   });
-  const port = Number(values.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new RangeError(`--port ${values.port}`);
+  const typedPort = values.port ?? process.env['SITE_BACKUP_PORT'];
+  const port = typedPort === undefined ? undefined : Number(typedPort);
+  if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65_535)) {
+    throw new RangeError(`--port ${typedPort}`);
+  }
   const { access } = values;
   if (access !== 'password' && access !== 'dsm') throw new RangeError(`--access ${access}`);
   // There the web server in front settles both; see spk/nginx/site-backup.conf.
   const isDsm = access === 'dsm';
   return {
     stateDir: resolve(values.state),
-    listen: isDsm ? DSM_LISTEN : values.listen,
+    listen: isDsm ? DSM_LISTEN : (values.listen ?? process.env['SITE_BACKUP_LISTEN']),
     port,
-    basePath: isDsm ? DSM_BASE_PATH : values['base-path'],
+    basePath: isDsm ? DSM_BASE_PATH : (values['base-path'] ?? process.env['SITE_BACKUP_BASE_PATH']),
     proxies: isDsm ? [] : values['trust-proxy'],
     access,
     isDev: values.dev,
+    readyFile: values['ready-file'],
   };
 }
 
@@ -63,13 +69,22 @@ async function main(): Promise<void> {
     isViewReloaded: options.isDev,
     access: options.access,
   });
-  const host = options.listen === '' ? 'localhost' : options.listen;
-  const address = `http://${host.includes(':') ? `[${host}]` : host}:${service.port}${options.basePath}`;
-  process.stdout.write(`${text.t('service.listening', { address })}\n`);
-  if (service.setupCode !== undefined) {
+  process.stdout.write(`${text.t('service.listening', { address: service.address })}\n`);
+  if (options.readyFile !== undefined) writeReadyFile(options.readyFile, service);
+  else if (service.setupCode !== undefined) {
     process.stdout.write(`${text.t('service.setup-code', { code: service.setupCode })}\n`);
   }
   stopOnSignals(service);
+}
+
+/**
+ * Tells whoever started the program in the background that it answers, and where: spk/lib/service.sh reads it. The code
+ * stands there for the owner only, and not in what is printed, which is kept as a log.
+ */
+function writeReadyFile(path: string, service: Service): void {
+  const lines = [`state=open`, `port=${service.port}`];
+  if (service.setupCode !== undefined) lines.push(`setup-code=${service.setupCode}`);
+  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
 }
 
 /** A second signal does not hurry: what is not finished would have to be copied again. */
@@ -94,9 +109,12 @@ try {
 } catch (error) {
   const words = isBackupError(error)
     ? `${text.t(`error.${error.code}`, error.facts)}\n${text.t(`error.${error.code}.do`, error.facts)}`
-    : error instanceof Error
-      ? error.message
-      : String(error);
+    : (listenWords(error) ?? (error instanceof Error ? error.message : String(error)));
   process.stderr.write(`${words}\n`);
   process.exitCode = 1;
+}
+
+function listenWords(error: unknown): string | undefined {
+  const { code, port } = error as { code?: unknown; port?: unknown };
+  return code === 'EADDRINUSE' && typeof port === 'number' ? text.t('service.port-taken', { port }) : undefined;
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from './clock.ts';
 import { createLog } from './log.ts';
 import type { LogLevel } from './log.ts';
 import { openSource } from './remote/open-source.ts';
+import { fixedWebAccess } from './settings/web-access.ts';
+import type { WebAccess, WebStartOptions } from './settings/web-access.ts';
 import { AccountStore } from './state/account-store.ts';
 import { ActivityStore } from './state/activity-store.ts';
 import { openAppDatabase } from './state/app-database.ts';
@@ -23,23 +24,18 @@ import { dsmGateSecret } from './web/access/dsm-gate.ts';
 import { DSM_PROGRAMS } from './web/access/dsm-programs.ts';
 import type { DsmPrograms } from './web/access/dsm-programs.ts';
 import { SetupCode } from './web/access/setup-code.ts';
-import { createApp } from './web/create-app.ts';
-import { createWebServer } from './web/create-server.ts';
+import { createPages } from './web/create-app.ts';
 import type { Services } from './web/services.ts';
+import { WebAccessControl } from './web/web-access-control.ts';
+import { WebListener } from './web/web-listener.ts';
 import { makePrivateFolder } from './state/private-folder.ts';
 
 const DAY_MS = 86_400_000;
 
-export interface ServiceOptions {
+/** `WebStartOptions`: what is not given of them is as set on the page. */
+export interface ServiceOptions extends WebStartOptions {
   /** Databases, key and log; made at need, for its owner only. */
   readonly stateDir: string;
-  /** Address to listen on, such as `127.0.0.1`; empty for all. */
-  readonly listen: string;
-  /** 0: any free one. */
-  readonly port: number;
-  /** `/`, or `/sitebackup/` behind another web server. */
-  readonly basePath: string;
-  readonly trustedProxies: readonly string[];
   readonly logLevel: LogLevel;
   /** Views are read again for each page: for people who change them. */
   readonly isViewReloaded: boolean;
@@ -52,7 +48,10 @@ export interface ServiceOptions {
 /** The running service. */
 export interface Service {
   readonly services: Services;
+  /** The port that is really listened on. */
   readonly port: number;
+  /** Where the pages are, for a browser on this machine. */
+  readonly address: string;
   /** For the first person who signs in; undefined once there is an account. */
   readonly setupCode: string | undefined;
   /** Stops taking requests, brings runs to a safe point, and closes everything in the reverse order of its making. */
@@ -82,6 +81,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const runner = createTaskRunner({ tasks, runs, settings, stateDir, clock, log });
     const scheduler = createScheduler({ tasks, runs, settings, runner, clock, log });
     const accounts = new AccountStore(db);
+    const listener = new WebListener();
+    const fixed = fixedWebAccess(options);
+    const webAccess = new WebAccessControl({ settings, fixed, listener, stateDir, clock, log });
     const services: Services = {
       tasks,
       drafts: new DraftStore(db, box),
@@ -101,34 +103,34 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stateDir,
       logFile,
       access: options.access,
+      webAccess,
     };
     const isDsm = options.access === 'dsm';
     const setup = isDsm || accounts.hasAccount() ? undefined : SetupCode.create(clock);
     const dsm = isDsm ? { gate: dsmGateSecret(stateDir), programs: options.dsmPrograms ?? DSM_PROGRAMS } : undefined;
-    const server = createWebServer(createApp(services, { ...options, setupCode: setup?.setupCode, dsm }));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port: options.port, ...(options.listen === '' ? {} : { host: options.listen }) }, resolve);
-    });
-    const { port } = server.address() as AddressInfo;
+    await webAccess.start(createPages(services, { ...options, setupCode: setup?.setupCode, dsm }));
+    const { current } = webAccess;
+    const port = webAccess.portOf(current);
     const forgetOld = (): void => {
       services.activity.removeBefore(clock.nowMs() - settings.read().logDays * DAY_MS);
     };
     forgetOld();
     const forgetting = setInterval(forgetOld, DAY_MS);
     scheduler.start();
-    log.info('service-started', { version: services.version, port, basePath: options.basePath });
+    log.info('service-started', { version: services.version, port, basePath: current.basePath });
     return {
       services,
       port,
+      address: localAddress(current, port),
       setupCode: setup?.code,
       async stop() {
         clearInterval(forgetting);
         scheduler.stop();
-        server.close();
+        webAccess.stop();
+        listener.stopListening();
         await Promise.all([runner.shutdown(), services.jobs.shutdown()]);
         // Streams of live numbers would keep it open for ever.
-        server.closeAllConnections();
+        listener.close();
         db.close();
         log.info('service-stopped');
         log.close();
@@ -139,6 +141,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log.close();
     throw error;
   }
+}
+
+function localAddress({ encryption, listen, basePath }: WebAccess, port: number): string {
+  const host = listen === '' ? 'localhost' : listen.includes(':') ? `[${listen}]` : listen;
+  return `${encryption === 'none' ? 'http' : 'https'}://${host}:${port}${basePath}`;
 }
 
 function programVersion(): string {

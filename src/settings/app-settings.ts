@@ -1,3 +1,5 @@
+import type { WebAccess } from './web-access.ts';
+
 /** What an administrator sets for the whole product. */
 export interface AppSettings {
   /** `browser`: what the browser asks for, English where it asks for neither. */
@@ -20,6 +22,8 @@ export interface AppSettings {
   readonly schedulesPausedUntilMs: number;
   /** When somebody last ended such a pause; what fell due before is not made up for. */
   readonly schedulesResumedMs: number;
+  /** How the pages are reached, as far as it was set: see effectiveWebAccess. */
+  readonly web: Partial<WebAccess>;
 }
 
 export const DEFAULT_APP_SETTINGS: AppSettings = {
@@ -34,4 +38,5 @@ export const DEFAULT_APP_SETTINGS: AppSettings = {
   folderRoots: [],
   schedulesPausedUntilMs: 0,
   schedulesResumedMs: 0,
+  web: {},
 };

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import express from 'express';
 import type { RequestHandler } from 'express';
+import type { WebAccess } from '../settings/web-access.ts';
 import { LANGUAGES, createText } from '../text.ts';
 import { isOwnForm } from './access/csrf.ts';
 import { dsmGate } from './access/dsm-gate.ts';
@@ -12,18 +13,15 @@ import type { SetupCode } from './access/setup-code.ts';
 import type { SignIn } from './access/sign-in.ts';
 import { answerError, answerForeignForm, answerNotFound, answerSessionEnded } from './error-pages.ts';
 import { FlashBox } from './flash.ts';
-import { isBackgroundRequest, pageContexts } from './make-page-context.ts';
+import { BASE_PATH_SETTING, isBackgroundRequest, pageContexts } from './make-page-context.ts';
 import { pageOf } from './page-context.ts';
+import { TRIAL_SETTING } from './pages/settings-web.ts';
 import { redirect } from './redirect.ts';
 import { OPEN_PATHS, addOpenRoutes, addRoutes } from './routes.ts';
 import type { Services } from './services.ts';
 import { readUiFiles } from './ui-files.ts';
 
 export interface AppOptions {
-  /** `/`, or `/sitebackup/` behind another web server: a slash at both ends. */
-  readonly basePath: string;
-  /** Addresses or networks (`loopback`, `10.0.0.0/8`) whose X-Forwarded-* is believed; nobody else's is. */
-  readonly trustedProxies: readonly string[];
   /** Lets the first person in; without it nobody can set up. */
   readonly setupCode?: SetupCode | undefined;
   /** Behind DSM's web server, with sign-in by the session of DSM; without it by password. */
@@ -50,9 +48,15 @@ const FORM_FIELDS_MAX = 5000;
 
 const YEAR_MS = 365 * 24 * 60 * 60_000;
 
-/** The whole web side. Throws where the `ui` folder is not there or an option makes no sense. */
-export function createApp(services: Services, options: AppOptions): express.Express {
-  if (!/^\/([^/?#\s]+\/)*$/.test(options.basePath)) throw new Error(`not a base path: ${options.basePath}`);
+/**
+ * The whole web side, to be served at one address or, during the trial of a new one, at two: sessions, notices and limits
+ * are the same at both. `trialToken`: see settings-web.ts. Throws where the `ui` folder is not there, and for a base path
+ * that is none.
+ */
+export function createPages(
+  services: Services,
+  options: AppOptions,
+): (at: Pick<WebAccess, 'basePath' | 'trustedProxies'>, trialToken: string | undefined) => express.Express {
   const { dsm } = options;
   const access =
     dsm === undefined ? new PasswordLogin(services, options.setupCode) : new DsmLogin(services, dsm.programs);
@@ -63,7 +67,6 @@ export function createApp(services: Services, options: AppOptions): express.Expr
   site.use(
     noStore,
     pageContexts(services, access, {
-      basePath: options.basePath,
       isEmbeddable: options.isEmbeddable === true,
       isViewReloaded: options.isViewReloaded === true,
       machine: hostname(),
@@ -78,24 +81,29 @@ export function createApp(services: Services, options: AppOptions): express.Expr
   addRoutes(site, services, access);
   site.use(answerNotFound, answerError(services));
 
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.set('query parser', 'simple');
-  app.set('trust proxy', options.trustedProxies.length === 0 ? false : [...options.trustedProxies]);
-  app.use(securityHeaders(options.isEmbeddable === true));
-  if (dsm !== undefined) {
-    // One proxy, which has shown its secret, and which puts its own word in the place of what a client says.
-    app.set('trust proxy', 1);
-    app.use(dsmGate(dsm.gate));
-  }
-  app.use(options.basePath, site);
-  app.use((req, res) => {
-    // Whoever opens the port without the path; there is nothing else here.
-    if (req.path === '/') res.redirect(302, options.basePath);
-    else res.status(404).end();
-  });
-  return app;
+  return (at, trialToken) => {
+    if (!/^\/([^/?#\s]+\/)*$/.test(at.basePath)) throw new Error(`not a base path: ${at.basePath}`);
+    const app = express();
+    app.set(BASE_PATH_SETTING, at.basePath);
+    app.set(TRIAL_SETTING, trialToken);
+    app.disable('x-powered-by');
+    app.disable('etag');
+    app.set('query parser', 'simple');
+    app.set('trust proxy', at.trustedProxies.length === 0 ? false : [...at.trustedProxies]);
+    app.use(securityHeaders(options.isEmbeddable === true));
+    if (dsm !== undefined) {
+      // One proxy, which has shown its secret, and which puts its own word in the place of what a client says.
+      app.set('trust proxy', 1);
+      app.use(dsmGate(dsm.gate));
+    }
+    app.use(at.basePath, site);
+    app.use((req, res) => {
+      // Whoever opens the port without the path; there is nothing else here.
+      if (req.path === '/') res.redirect(302, at.basePath);
+      else res.status(404).end();
+    });
+    return app;
+  };
 }
 
 /** Files of ui/public. Their URL holds the version of all of them, so each may be kept for good. */

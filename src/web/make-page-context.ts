@@ -14,9 +14,11 @@ import type { PageContext, Theme } from './page-context.ts';
 import type { Services } from './services.ts';
 import type { UiFiles } from './ui-files.ts';
 
+/** The setting of the express app that holds its base path: the same pages may be served below two of them. */
+export const BASE_PATH_SETTING = 'base path';
+
 /** What is the same for all requests. */
 export interface PageSurroundings {
-  readonly basePath: string;
   readonly isEmbeddable: boolean;
   readonly isViewReloaded: boolean;
   readonly machine: string;
@@ -40,6 +42,7 @@ export function pageContexts(services: Services, signIn: SignIn, around: PageSur
     if (text === undefined) throw new Error('a language without texts');
     const dates = datesOf(text, settings.timeZone);
     const formToken = readCookie(req, COOKIES.form);
+    const basePath = String(req.app.get(BASE_PATH_SETTING));
     return {
       language: text.language,
       text,
@@ -47,9 +50,9 @@ export function pageContexts(services: Services, signIn: SignIn, around: PageSur
       dates,
       theme: oneOf(THEMES, readCookie(req, COOKIES.theme)) ?? settings.theme,
       timeZone: dates.timeZone,
-      basePath: around.basePath,
+      basePath,
       path: req.url,
-      url: (path) => around.basePath + path.replace(/^\//, ''),
+      url: (path) => basePath + path.replace(/^\//, ''),
       csrfToken: signedIn?.csrfToken ?? (isToken(formToken) ? formToken : newToken()),
       account: signedIn?.account,
       sessionHash: signedIn?.sessionHash,

@@ -4,8 +4,8 @@ import { PasswordLogin } from './access/password-login.ts';
 import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
 import { showAbout } from './pages/about.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
-import { downloadDiagnostics } from './pages/diagnostics.ts';
 import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
+import { downloadDiagnostics } from './pages/diagnostics.ts';
 import { saveEditTask, showEditTask } from './pages/edit-task.ts';
 import { showHelp, showHelpTopic } from './pages/help.ts';
 import { enter, leave, showLogin } from './pages/login.ts';
@@ -17,7 +17,13 @@ import { downloadTaskRuns, showActivity, showTaskRuns } from './pages/run-list.t
 import { saveGeneralSettings, showGeneralSettings } from './pages/settings-general.ts';
 import { checkDatabases, compactDatabases, saveMaintenance, showMaintenance } from './pages/settings-maintenance.ts';
 import { changePassword, saveSecuritySettings, showSecuritySettings } from './pages/settings-security.ts';
-import { showWebSettings } from './pages/settings-web.ts';
+import {
+  keepAddress,
+  showKeepAddress,
+  showWebSettings,
+  takeBackWebSettings,
+  tryWebSettings,
+} from './pages/settings-web.ts';
 import { saveSetup, showSetup } from './pages/setup.ts';
 import {
   actOnTasks,
@@ -39,7 +45,7 @@ import type { Services } from './services.ts';
 import { idOf } from './task-path.ts';
 
 /** The pages that are there for everybody, signed in or not. */
-export const OPEN_PATHS = ['/language', '/login', '/setup', '/theme'] as const;
+export const OPEN_PATHS = ['/language', '/login', '/settings/web/keep', '/setup', '/theme'] as const;
 
 /** Every URL that is there for everybody. */
 export function addOpenRoutes(app: Router, services: Services, access: PasswordLogin | DsmLogin): void {
@@ -52,6 +58,8 @@ export function addOpenRoutes(app: Router, services: Services, access: PasswordL
     app.get('/login', showDsmLogin());
     app.post('/login', enterByDsm(access));
   }
+  app.get('/settings/web/keep', showKeepAddress(services));
+  app.post('/settings/web/keep', keepAddress(services));
   app.post('/language', chooseLanguage);
   app.post('/theme', chooseTheme);
 }
@@ -120,7 +128,9 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.get('/settings/general', showGeneralSettings(services));
   app.post('/settings/general', saveGeneralSettings(services));
   app.post('/settings/schedules', pauseSchedules(services));
-  app.get('/settings/web', showWebSettings);
+  app.get('/settings/web', showWebSettings(services));
+  app.post('/settings/web', tryWebSettings(services));
+  app.post('/settings/web/back', takeBackWebSettings(services));
   app.get('/settings/security', showSecuritySettings(services, access));
   app.post('/settings/security', saveSecuritySettings(services, access));
   if (access instanceof PasswordLogin) app.post('/settings/security/password', changePassword(services, access));

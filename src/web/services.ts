@@ -12,6 +12,7 @@ import type { CheckStep } from '../tasks/check-source.ts';
 import type { Jobs } from '../tasks/jobs.ts';
 import type { Scheduler } from '../tasks/scheduler.ts';
 import type { TaskRunner } from '../tasks/task-runner.ts';
+import type { WebAccessControl } from './web-access-control.ts';
 
 /** What the pages work with. Built once by main.ts; tests build their own. */
 export interface Services {
@@ -38,4 +39,6 @@ export interface Services {
   readonly logFile: string;
   /** How people sign in. With `dsm` the address of the pages is DSM's and cannot be changed here. */
   readonly access: 'password' | 'dsm';
+  /** How the pages are reached, and the trial of a change. */
+  readonly webAccess: WebAccessControl;
 }

@@ -1,12 +1,16 @@
 /** The web side over real HTTP on a free port, with real stores in a temporary folder and tasks that never run. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { Agent, request } from 'node:http';
+import { Agent as SecureAgent, request as requestSecurely } from 'node:https';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Express } from 'express';
 import { silentLog } from '../../src/log.ts';
+import { fixedWebAccess } from '../../src/settings/web-access.ts';
+import type { WebAccess } from '../../src/settings/web-access.ts';
 import { AccountStore } from '../../src/state/account-store.ts';
 import { ActivityStore } from '../../src/state/activity-store.ts';
 import { openAppDatabase } from '../../src/state/app-database.ts';
@@ -20,10 +24,11 @@ import { createScheduler } from '../../src/tasks/scheduler.ts';
 import type { TaskRunner } from '../../src/tasks/task-runner.ts';
 import { hashPassword } from '../../src/web/access/password-hash.ts';
 import { SetupCode } from '../../src/web/access/setup-code.ts';
-import { createApp } from '../../src/web/create-app.ts';
+import { createPages } from '../../src/web/create-app.ts';
 import type { AppOptions } from '../../src/web/create-app.ts';
-import { createWebServer } from '../../src/web/create-server.ts';
 import type { Services } from '../../src/web/services.ts';
+import { WebAccessControl } from '../../src/web/web-access-control.ts';
+import { WebListener } from '../../src/web/web-listener.ts';
 import { FakeClock } from './fake-clock.ts';
 
 /** No task ever runs. */
@@ -54,14 +59,20 @@ export interface Asking {
 export class Visitor {
   readonly #port: number;
   readonly #from: string | undefined;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #isTls: boolean;
+  readonly #agent: Agent;
   readonly cookies = new Map<string, string>();
   /** As they were sent, newest last. */
   readonly setCookies: string[] = [];
 
-  constructor(port: number, from?: string) {
+  /** `isTls`: over HTTPS, with whatever certificate. */
+  constructor(port: number, from?: string, isTls = false) {
     this.#port = port;
     this.#from = from;
+    this.#isTls = isTls;
+    this.#agent = isTls
+      ? new SecureAgent({ keepAlive: true, rejectUnauthorized: false })
+      : new Agent({ keepAlive: true });
   }
 
   ask(path: string, asking: Asking = {}): Promise<Answer> {
@@ -72,7 +83,7 @@ export class Visitor {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const localAddress = asking.from ?? this.#from;
     return new Promise((resolve, reject) => {
-      const sent = request(
+      const sent = (this.#isTls ? requestSecurely : request)(
         {
           host: '127.0.0.1',
           port: this.#port,
@@ -120,6 +131,15 @@ export class Visitor {
   }
 }
 
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 export function tokenIn(html: string): string {
   return /name="_csrf" value="([^"]+)"/.exec(html)?.[1] ?? '';
 }
@@ -163,8 +183,15 @@ export interface WebApp {
 
 export const OWNER_PASSWORD = 'correct horse battery';
 
+export interface WebAppOptions extends AppOptions {
+  readonly basePath?: string;
+  readonly trustedProxies?: readonly string[];
+  /** As set on the page; without it all of it is fixed by start options. */
+  readonly web?: WebAccess;
+}
+
 export async function startWebApp(
-  options: Partial<AppOptions> = {},
+  options: WebAppOptions = {},
   change: (services: Services) => Services = (services) => services,
 ): Promise<WebApp> {
   const stateDir = mkdtempSync(join(tmpdir(), 'site-backup-web-'));
@@ -174,6 +201,13 @@ export async function startWebApp(
   const tasks = new TaskStore(db, box);
   const runs = new RunStore(db);
   const settings = new SettingsStore(db);
+  const basePath = options.web?.basePath ?? options.basePath ?? '/';
+  const { trustedProxies = [], web } = options;
+  if (web !== undefined) settings.write({ web });
+  const here = { port: 0, listen: '127.0.0.1', basePath, trustedProxies, access: 'dsm' } as const;
+  const listener = new WebListener();
+  const fixed = web === undefined ? fixedWebAccess(here) : {};
+  const webAccess = new WebAccessControl({ settings, fixed, listener, stateDir, clock, log: silentLog });
   const services: Services = change({
     tasks,
     drafts: new DraftStore(db, box),
@@ -192,13 +226,19 @@ export async function startWebApp(
     stateDir,
     logFile: join(stateDir, 'site-backup.log'),
     access: options.dsm === undefined ? 'password' : 'dsm',
+    webAccess,
   });
   const { code, setupCode } = SetupCode.create(clock);
-  const basePath = options.basePath ?? '/';
-  const app = createApp(services, { trustedProxies: [], setupCode, ...options, basePath });
-  const server = createWebServer(app);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const pages = createPages(services, { setupCode, ...options });
+  const apps: Express[] = [];
+  await webAccess.start((access, token) => {
+    const app = pages(access, token);
+    apps.push(app);
+    return app;
+  });
+  const [app] = apps;
+  if (app === undefined) throw new Error('no pages were made');
+  const port = webAccess.portOf(webAccess.current);
   return {
     app,
     services,
@@ -214,8 +254,9 @@ export async function startWebApp(
       return visitor;
     },
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      webAccess.stop();
+      listener.close();
+      await Promise.resolve();
       db.close();
       rmSync(stateDir, { recursive: true });
     },

@@ -13,9 +13,19 @@ export const COOKIES = {
 
 const COOKIE_BYTES_MAX = 16 * 1024;
 
+/**
+ * Over HTTPS our cookies have names of their own: a browser that holds a secure one refuses a plain one of the same name
+ * (RFC 6265bis §5.7), and nobody could sign in over HTTP any more; nor can a plain one be slipped in.
+ */
+function nameOn(req: Request, name: string): string {
+  return req.secure && OWN_NAMES.has(name) ? `__Secure-${name}` : name;
+}
+
+const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(COOKIES));
+
 export function readCookie(req: Request, name: string): string | undefined {
   const header = req.headers.cookie;
-  return header === undefined || header.length > COOKIE_BYTES_MAX ? undefined : parseCookie(header)[name];
+  return header === undefined || header.length > COOKIE_BYTES_MAX ? undefined : parseCookie(header)[nameOn(req, name)];
 }
 
 /**
@@ -32,7 +42,7 @@ export function setCookie(
   sameSite: 'lax' | 'strict' = 'lax',
 ): void {
   const cookie = stringifySetCookie({
-    name,
+    name: nameOn(req, name),
     value,
     path: pageOf(res).basePath,
     httpOnly: true,
