@@ -54,6 +54,7 @@ export const ERROR_TABLE = {
   'address-unusable': { scope: 'app', isRetried: false },
   'state-unreadable': { scope: 'app', isRetried: false },
   'state-newer-than-program': { scope: 'app', isRetried: false },
+  'node-unsupported': { scope: 'app', isRetried: false },
   internal: { scope: 'app', isRetried: false },
 } as const satisfies Record<string, ErrorRow>;
 

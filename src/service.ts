@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from './clock.ts';
 import { createLog } from './log.ts';
 import type { LogLevel } from './log.ts';
+import { programVersion } from './program-files.ts';
 import { openSource } from './remote/open-source.ts';
 import { fixedWebAccess } from './settings/web-access.ts';
 import type { WebAccess, WebStartOptions } from './settings/web-access.ts';
@@ -146,9 +146,4 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 function localAddress({ encryption, listen, basePath }: WebAccess, port: number): string {
   const host = listen === '' ? 'localhost' : listen.includes(':') ? `[${listen}]` : listen;
   return `${encryption === 'none' ? 'http' : 'https'}://${host}:${port}${basePath}`;
-}
-
-function programVersion(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
