@@ -11,6 +11,14 @@ const show = (id) => {
   notice.focus();
 };
 
+/** What the service answers instead of letting in is a page of its own. */
+function takeOver(page) {
+  document.title = page.title;
+  const main = document.adoptNode(page.querySelector('#main'));
+  document.querySelector('#main').replaceWith(main);
+  main.querySelector('[autofocus]')?.focus();
+}
+
 async function signIn() {
   document.querySelector('#dsm-asking').hidden = false;
   let said;
@@ -27,7 +35,12 @@ async function signIn() {
     return;
   }
   form.elements.synoToken.value = said.SynoToken;
-  form.submit();
+  const body = new URLSearchParams(new FormData(form));
+  const answer = await fetch(form.action, { method: 'POST', body, redirect: 'manual' }).catch(() => undefined);
+  // In the place of this page: Back leads to DSM, and not into the sign-in again.
+  if (answer?.type === 'opaqueredirect') location.replace(form.dataset.next);
+  else if (answer === undefined) show('#dsm-silent');
+  else takeOver(new DOMParser().parseFromString(await answer.text(), 'text/html'));
 }
 
 if (form) void signIn();
