@@ -115,6 +115,11 @@ export interface RemoteCapabilities {
  */
 export interface RemoteSession {
   readonly capabilities: RemoteCapabilities;
+  /**
+   * What the server shows of itself, by name (`greeting`, `certificate`): stays the same, but for renewals and upgrades,
+   * as long as it is the same server. What is different at each connection, such as a time, is left out.
+   */
+  readonly identity: Readonly<Record<string, string>>;
 
   /**
    * Lists `folder`, and hands its entries over in batches of at most LISTING_BATCH, in the order received, before it

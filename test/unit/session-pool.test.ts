@@ -14,6 +14,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 /** A connection of MemorySource: only what the pool itself uses does anything. */
 class MemorySession implements RemoteSession {
   readonly capabilities = {} as RemoteSession['capabilities'];
+  readonly identity = {};
   readonly number: number;
   isClosed = false;
   readonly #onClose: () => void;

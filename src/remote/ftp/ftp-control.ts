@@ -9,12 +9,13 @@ import type { SourceSettings } from '../../settings/task-settings.ts';
 import type { FtpReply } from './ftp-errors.ts';
 import { closingError, isBusy, loginError, networkError, readable, replyDetail } from './ftp-errors.ts';
 import type { TlsTrust } from './ftp-tls.ts';
-import { checkCertificate, isTlsFailure, startTls } from './ftp-tls.ts';
+import { certificateName, checkCertificate, isTlsFailure, startTls } from './ftp-tls.ts';
 
 /** Sees every line that goes over a control connection, the password left out. */
 export type ConnectionTrace = (direction: '>' | '<', text: string) => void;
 
 const KEEP_ALIVE_MS = 60_000;
+const GREETING_LENGTH_MAX = 200;
 /** How long one of several addresses of a host is tried before the next; Node's 250 ms are less than a slow link needs. */
 const ADDRESS_ATTEMPT_MS = 2_000;
 
@@ -35,6 +36,7 @@ export class FtpControl {
   readonly #facts: ErrorFacts;
   #death: BackupError | undefined;
   #isLoggedIn = false;
+  #greetingLine = '';
   #tlsSocket: TLSSocket | undefined;
   #tlsSession: Buffer | undefined;
   #failArrival: ((error: Error) => void) | undefined;
@@ -109,6 +111,12 @@ export class FtpControl {
   /** `TLSv1.3`, `TLSv1.2`; undefined on plain FTP. */
   get tlsVersion(): string | undefined {
     return this.#tlsSocket?.getProtocol() ?? undefined;
+  }
+
+  /** The first line of the greeting without its numbers (times, process and user counts), and whom TLS has shown. */
+  get identity(): Readonly<Record<string, string>> {
+    const greeting = { greeting: this.#greetingLine };
+    return this.#tlsSocket === undefined ? greeting : { ...greeting, certificate: certificateName(this.#tlsSocket) };
   }
 
   get isImplicitTls(): boolean {
@@ -253,6 +261,7 @@ export class FtpControl {
       if (!/^\d/.test(text)) this.fail(this.#notFtp(text));
     });
     const reply = await this.#timed(this.connectMs, greeting);
+    this.#greetingLine = (reply.text.split('\n')[0] ?? '').replace(/\d+/g, '#').trim().slice(0, GREETING_LENGTH_MAX);
     if (reply.code < 300) return;
     const code = reply.code < 500 || isBusy(reply.text) ? 'server-busy' : 'connection-refused';
     throw new BackupError(code, { facts: this.#facts, detail: replyDetail(reply) });

@@ -51,6 +51,10 @@ export class FtpSession implements RemoteSession {
     };
   }
 
+  get identity(): Readonly<Record<string, string>> {
+    return this.#control.identity;
+  }
+
   async list(folder: RemotePath, onEntries: (entries: readonly RemoteEntry[]) => void): Promise<FolderListing> {
     const path = this.#serverPath(folder);
     const refusal = await this.#folder.change(path);

@@ -50,6 +50,12 @@ export function checkCertificate(socket: TLSSocket, trust: TlsTrust, facts: Erro
   });
 }
 
+/** Whose certificate it is and who signed it: unlike its fingerprint, the same after each of its renewals. */
+export function certificateName(socket: TLSSocket): string {
+  const { subject, issuer } = describe(socket.getPeerCertificate());
+  return `${subject} / ${issuer}`;
+}
+
 function fingerprintOf(certificate: Partial<PeerCertificate>): string {
   return (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase();
 }
