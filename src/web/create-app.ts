@@ -13,9 +13,11 @@ import type { SetupCode } from './access/setup-code.ts';
 import type { SignIn } from './access/sign-in.ts';
 import { answerError, answerForeignForm, answerNotFound, answerSessionEnded } from './error-pages.ts';
 import { FlashBox } from './flash.ts';
+import { formOf } from './form.ts';
 import { BASE_PATH_SETTING, isBackgroundRequest, pageContexts } from './make-page-context.ts';
 import { pageOf } from './page-context.ts';
 import { TRIAL_SETTING } from './pages/settings-web.ts';
+import { KEPT_FORM_BYTES_MAX, KeptForms } from './kept-forms.ts';
 import { redirect } from './redirect.ts';
 import { OPEN_PATHS, addOpenRoutes, addRoutes } from './routes.ts';
 import type { Services } from './services.ts';
@@ -62,6 +64,7 @@ export function createPages(
     dsm === undefined ? new PasswordLogin(services, options.setupCode) : new DsmLogin(services, dsm.programs);
   const ui = readUiFiles(options.uiDir);
 
+  const keptForms = new KeptForms();
   const site = express.Router();
   site.use('/static', staticFiles(ui.publicDir, ui.version));
   site.use(
@@ -71,13 +74,14 @@ export function createPages(
       isViewReloaded: options.isViewReloaded === true,
       machine: hostname(),
       flashes: new FlashBox(),
+      keptForms,
       texts: new Map(LANGUAGES.map((language) => [language, createText(language)])),
       ui,
     }),
   );
   site.post([...OPEN_PATHS], forms(OPEN_FORM_BYTES_MAX), refuseForeignForms);
   addOpenRoutes(site, services, access);
-  site.use(onlySignedIn(access), forms(FORM_BYTES_MAX), refuseForeignForms);
+  site.use(onlySignedIn(access, services), forms(FORM_BYTES_MAX), refuseForeignForms);
   addRoutes(site, services, access);
   site.use(answerNotFound, answerError(services));
 
@@ -135,13 +139,20 @@ const refuseForeignForms: RequestHandler = (req, res, next) => {
 };
 
 /** Lets nobody else pass: to the sign-in, and from there back to what was asked for. */
-function onlySignedIn(signIn: SignIn): RequestHandler {
+function onlySignedIn(signIn: SignIn, { clock }: Services): RequestHandler {
+  const parse = forms(KEPT_FORM_BYTES_MAX);
   return (req, res, next) => {
     const entry = signIn.entryPath();
     if (pageOf(res).account !== undefined) next();
     else if (isBackgroundRequest(req)) res.status(401).json({ error: 'not-signed-in' });
     else if (entry === '/setup') redirect(res, entry);
-    else if (req.method !== 'GET' && req.method !== 'HEAD') answerSessionEnded(req, res, next);
-    else redirect(res, req.path === '/' ? entry : `${entry}?next=${encodeURIComponent(pageOf(res).path)}`);
+    else if (req.method !== 'GET' && req.method !== 'HEAD') {
+      // One that is too large, or no form at all, is not kept.
+      parse(req, res, (error: unknown) => {
+        const isOwn = error === undefined && isOwnForm(req, formOf(req).text('_csrf'));
+        const kept = isOwn ? pageOf(res).keptForms.keep(req, clock.nowMs()) : undefined;
+        answerSessionEnded(req, res, kept).catch(next);
+      });
+    } else redirect(res, req.path === '/' ? entry : `${entry}?next=${encodeURIComponent(pageOf(res).path)}`);
   };
 }

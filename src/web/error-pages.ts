@@ -29,12 +29,16 @@ export const answerForeignForm: RequestHandler = async (req, res) => {
   await answer(req, res, 403, 'foreign-form');
 };
 
-/** A form of somebody whose session has ended. The way leads over the sign-in back to the form's page. */
-export const answerSessionEnded: RequestHandler = async (req, res) => {
+/**
+ * A form of somebody whose session has ended. The way leads over the sign-in back to the form's page; `kept`: under which
+ * id it finds there what was typed.
+ */
+export async function answerSessionEnded(req: Request, res: Response, kept: string | undefined): Promise<void> {
   const page = contextOf(res);
-  const back = page === undefined ? '/' : pathOfForm(req, page);
-  await answer(req, res, 403, 'session-ended', { path: `/login?next=${encodeURIComponent(back)}`, key: 'lg.title' });
-};
+  const back = kept !== undefined ? `${req.path}?kept=${kept}` : page === undefined ? '/' : pathOfForm(req, page);
+  const link = { path: `/login?next=${encodeURIComponent(back)}`, key: 'lg.title' };
+  await answer(req, res, 403, 'session-ended', link, kept === undefined ? 'p' : 'kept');
+}
 
 /** What no handler has caught: expected errors by their texts, others by a short id that also stands in the log. */
 export function answerError(services: Services): ErrorRequestHandler {
@@ -84,6 +88,7 @@ async function answer(
   status: number,
   key: string,
   link: { path: string; key: string } = { path: '/', key: 'page.home' },
+  paragraph = 'p',
 ): Promise<void> {
   const page = contextOf(res);
   if (page === undefined || isBackgroundRequest(req)) {
@@ -92,7 +97,7 @@ async function answer(
   }
   const view: ErrorView = {
     heading: page.t(`page.${key}.h`),
-    paragraphs: [page.t(`page.${key}.p`)],
+    paragraphs: [page.t(`page.${key}.${paragraph}`)],
     link: { path: link.path, words: page.t(link.key) },
   };
   await render(res, 'error', view, { status, title: view.heading, menu: undefined });

@@ -10,6 +10,7 @@ import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { createDates } from './dates.ts';
 import type { Dates } from './dates.ts';
 import type { FlashBox } from './flash.ts';
+import type { KeptForms } from './kept-forms.ts';
 import type { PageContext, Theme } from './page-context.ts';
 import type { Services } from './services.ts';
 import type { UiFiles } from './ui-files.ts';
@@ -24,6 +25,7 @@ export interface PageSurroundings {
   readonly machine: string;
   readonly texts: ReadonlyMap<Language, Text>;
   readonly flashes: FlashBox;
+  readonly keptForms: KeptForms;
   readonly ui: UiFiles;
 }
 
@@ -62,6 +64,7 @@ export function pageContexts(services: Services, signIn: SignIn, around: PageSur
       version: services.version,
       hasShortcuts: settings.hasShortcuts,
       flashes: around.flashes,
+      keptForms: around.keptForms,
       ui: around.ui,
       isViewReloaded: around.isViewReloaded,
     };
@@ -70,6 +73,7 @@ export function pageContexts(services: Services, signIn: SignIn, around: PageSur
     try {
       const settings = services.settings.read();
       const signedIn = await signIn.identify(req, !isBackgroundRequest(req));
+      if (signedIn !== undefined) around.keptForms.remember(signedIn);
       const page = make(req, settings, signedIn);
       res.locals['page'] = page;
       // What a page asks by itself holds no form; it must not replace the token of one that is open.

@@ -2,6 +2,7 @@ import type { Response } from 'express';
 import type { Language, Text, TextFacts } from '../text.ts';
 import type { Dates } from './dates.ts';
 import type { FlashBox } from './flash.ts';
+import type { KeptForms } from './kept-forms.ts';
 import type { UiFiles } from './ui-files.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -36,6 +37,7 @@ export interface PageContext {
   readonly version: string;
   readonly hasShortcuts: boolean;
   readonly flashes: FlashBox;
+  readonly keptForms: KeptForms;
   readonly ui: UiFiles;
   /** Views are read from disk for each page: for people who change them. */
   readonly isViewReloaded: boolean;

@@ -19,6 +19,7 @@ import { answerGone } from '../error-pages.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -39,7 +40,13 @@ const SOURCE_FIELDS: readonly string[] = ['protocol', 'host', 'port', 'user', 'p
 export function showEditTask(services: Services): RequestHandler {
   return async (req, res) => {
     const task = await taskOf(services, req, res);
-    if (task !== undefined) await renderEdit(services, res, 200, task, {});
+    if (task === undefined) return;
+    const typed = keptForm(req, res, services.clock.nowMs());
+    const state: EditState =
+      typed === undefined
+        ? {}
+        : { form: readTaskForm(typed), kept: keepPassword(services, typed).kept, revision: sentRevision(typed) };
+    await renderEdit(services, res, 200, task, state);
   };
 }
 

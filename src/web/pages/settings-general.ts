@@ -7,6 +7,7 @@ import { resolveTimeZone } from '../../settings/wall-clock.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -42,8 +43,10 @@ interface GeneralView {
 }
 
 export function showGeneralSettings(services: Services): RequestHandler {
-  return async (_req, res) => {
-    await renderGeneral(services, res, 200, typedOf(services.settings.read()), []);
+  return async (req, res) => {
+    const kept = keptForm(req, res, services.clock.nowMs());
+    const form = kept === undefined ? typedOf(services.settings.read()) : sentForm(kept);
+    await renderGeneral(services, res, 200, form, []);
   };
 }
 

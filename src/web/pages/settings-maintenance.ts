@@ -8,6 +8,7 @@ import type { Text } from '../../text.ts';
 import { errorWords } from '../error-words.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -44,8 +45,10 @@ export interface JobView {
 const DATABASES_SHOWN_MAX = 100;
 
 export function showMaintenance(services: Services): RequestHandler {
-  return async (_req, res) => {
-    await renderMaintenance(services, res, 200, String(services.settings.read().logDays), []);
+  return async (req, res) => {
+    const kept = keptForm(req, res, services.clock.nowMs());
+    const logDays = kept?.text('logDays') ?? String(services.settings.read().logDays);
+    await renderMaintenance(services, res, 200, logDays, []);
   };
 }
 

@@ -7,6 +7,7 @@ import type { SignIn } from '../access/sign-in.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import type { PageContext } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
@@ -44,8 +45,10 @@ interface SessionView {
 const SESSIONS_SHOWN_MAX = 50;
 
 export function showSecuritySettings(services: Services, access: SignIn): RequestHandler {
-  return async (_req, res) => {
-    await renderSecurity(services, access, res, 200, String(services.settings.read().idleMinutes), []);
+  return async (req, res) => {
+    const kept = keptForm(req, res, services.clock.nowMs());
+    const idleMinutes = kept?.text('idleMinutes') ?? String(services.settings.read().idleMinutes);
+    await renderSecurity(services, access, res, 200, idleMinutes, []);
   };
 }
 

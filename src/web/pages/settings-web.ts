@@ -10,6 +10,7 @@ import { secondsWords } from '../exact-times.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -71,7 +72,9 @@ const ENDED_SHOWN_MS = 10 * 60_000;
 export function showWebSettings(services: Services): RequestHandler {
   return async (req, res) => {
     const { trial, current } = services.webAccess;
-    await renderWeb(services, req, res, 200, typedOf(trial?.access ?? current), []);
+    const kept = keptForm(req, res, services.clock.nowMs());
+    const form = kept === undefined ? typedOf(trial?.access ?? current) : sentForm(kept);
+    await renderWeb(services, req, res, 200, form, []);
   };
 }
 

@@ -7,6 +7,7 @@ import { Secret } from '../../settings/secret.ts';
 import type { Text } from '../../text.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -43,7 +44,10 @@ export const newTask: RequestHandler = (_req, res) => {
 export function showConnectionStep(services: Services): RequestHandler {
   return async (req, res) => {
     const draft = await draftOf(services, req, res, 'connection');
-    if (draft !== undefined) await renderStep(res, 200, draft, [], undefined);
+    if (draft === undefined) return;
+    const kept = keptForm(req, res, services.clock.nowMs());
+    const form = kept === undefined ? draft.form : readTaskForm(kept, draft.form, STEP_FIELDS);
+    await renderStep(res, 200, { ...draft, form }, [], undefined);
   };
 }
 

@@ -7,6 +7,8 @@ import { folderRoots, probeLocalFolder } from '../../tasks/local-folders.ts';
 import type { FolderRoot } from '../../tasks/local-folders.ts';
 import type { Text } from '../../text.ts';
 import { formOf } from '../form.ts';
+import type { Form } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -46,7 +48,8 @@ export function showFoldersStep(services: Services): RequestHandler {
     const query = req.query as Readonly<Record<string, unknown>>;
     const path = typeof query['path'] === 'string' ? remoteFolder(query['path']) : undefined;
     const local = typeof query['local'] === 'string' ? query['local'] : undefined;
-    await renderStep(services, res, 200, draft, [], path, local);
+    const kept = keptForm(req, res, services.clock.nowMs());
+    await renderStep(services, res, 200, kept === undefined ? draft : typedFolders(draft, kept), [], path, local);
   };
 }
 
@@ -56,12 +59,7 @@ export function saveFoldersStep(services: Services): RequestHandler {
     if (before === undefined) return;
     const sent = formOf(req);
     const { text } = pageOf(res);
-    const typed = readTaskForm(sent, before.form, ['folder', 'exclude', 'sets']);
-    const [root, subfolder] = [sent.text('root'), sent.text('subfolder').trim()];
-    const target = root === '' ? '' : `${root}/${subfolder}`;
-    // Without a row ticked, the folder that is open is meant.
-    const folder = typed.folder === '' ? sent.text('path') : typed.folder;
-    const draft: WizardDraft = { ...before, form: { ...typed, folder, target } };
+    const draft = typedFolders(before, sent);
     saveDraft(services, draft);
 
     const step = wizardPath(draft.id, 'folders');
@@ -87,6 +85,15 @@ export function saveFoldersStep(services: Services): RequestHandler {
     saveDraft(services, { ...draft, stepsDone: Math.max(2, draft.stepsDone) });
     redirect(res, wizardPath(draft.id, 'schedule'));
   };
+}
+
+function typedFolders(before: WizardDraft, sent: Form): WizardDraft {
+  const typed = readTaskForm(sent, before.form, ['folder', 'exclude', 'sets']);
+  const [root, subfolder] = [sent.text('root'), sent.text('subfolder').trim()];
+  const target = root === '' ? '' : `${root}/${subfolder}`;
+  // Without a row ticked, the folder that is open is meant.
+  const folder = typed.folder === '' ? sent.text('path') : typed.folder;
+  return { ...before, form: { ...typed, folder, target } };
 }
 
 const STEP_FIELDS: readonly string[] = ['folder', 'exclude', 'sets', 'target'];

@@ -2,6 +2,7 @@ import type { RequestHandler, Response } from 'express';
 import { parseTaskForm, readTaskForm } from '../../settings/parse-form.ts';
 import type { FormField, TaskForm } from '../../settings/parse-form.ts';
 import { formOf } from '../form.ts';
+import { keptForm } from '../kept-forms.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -38,7 +39,10 @@ export const SCHEDULE_FIELDS: readonly FormField[] = [
 export function showScheduleStep(services: Services): RequestHandler {
   return async (req, res) => {
     const draft = await draftOf(services, req, res, 'schedule');
-    if (draft !== undefined) await renderStep(services, res, 200, draft, []);
+    if (draft === undefined) return;
+    const kept = keptForm(req, res, services.clock.nowMs());
+    const form = kept === undefined ? draft.form : readTaskForm(kept, draft.form, SCHEDULE_FIELDS);
+    await renderStep(services, res, 200, { ...draft, form }, []);
   };
 }
 
