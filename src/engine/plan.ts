@@ -64,7 +64,8 @@ class FolderPlan {
     const known = index.folder(folder.path);
     if (known !== undefined) return new FolderPlan(context, options, folder, known);
     if (folder.parentId === undefined) {
-      index.addFolder({ parentId: undefined, path: folder.path, localPath: LOCAL_ROOT, unique: folder.unique });
+      const { path, unique } = folder;
+      index.addFolder({ parentId: undefined, path, localPath: LOCAL_ROOT, unique, sinceRun: context.runId });
     } else {
       // Its parent's listing is as before, but this folder was not followed then.
       const parent = tables.folderById(folder.parentId);
@@ -197,7 +198,8 @@ class FolderPlan {
     const localName = this.#newName(lastName(path));
     if (localName === undefined) return;
     const localPath = joinLocal(this.#record.localPath as LocalPath, localName);
-    this.#context.index.addFolder({ parentId: this.#record.id, path, localPath, unique });
+    const sinceRun = this.#context.runId;
+    this.#context.index.addFolder({ parentId: this.#record.id, path, localPath, unique, sinceRun });
   }
 
   #hasFile(name: string): boolean {

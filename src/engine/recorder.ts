@@ -6,6 +6,7 @@ import type { Target } from '../local/target.ts';
 import type { Arrived, Step } from '../state/run-rows.ts';
 import { partId } from './part-id.ts';
 import type { RunContext } from './run-context.ts';
+import type { Departure, VersionKeeper } from './version-keeper.ts';
 
 /** Files that are made visible together: two waits for the disk serve them all. */
 const BATCH_FILES_MAX = 64;
@@ -18,14 +19,20 @@ interface Pending {
   readonly arrived: Arrived;
 }
 
+/** A pending file, and what has to make room for it. */
+interface Arrival extends Pending {
+  readonly departure: Departure | undefined;
+}
+
 /**
- * Puts whole files into their places and into the index, in batches. Killed at any instruction, it leaves no record of
- * what is not there: first the intention is kept and the old record dropped, then the file moves, then the new record
- * is made; `recover` finishes what was begun.
+ * Puts whole files into their places and into the index, in batches; what they replace goes to the versions first. Killed
+ * at any instruction, it leaves no record of what is not there: first the intention is kept and the old record dropped,
+ * then the files move, then the new record is made; `recover` finishes what was begun.
  */
 export class Recorder {
   readonly #context: RunContext;
   readonly #target: Target;
+  readonly #keeper: VersionKeeper;
   readonly #versionName: string;
   readonly #onFailed: (step: Step, error: BackupError) => void;
   #pending: Pending[] = [];
@@ -36,11 +43,13 @@ export class Recorder {
   constructor(
     context: RunContext,
     target: Target,
+    keeper: VersionKeeper,
     versionName: string,
     onFailed: (step: Step, error: BackupError) => void,
   ) {
     this.#context = context;
     this.#target = target;
+    this.#keeper = keeper;
     this.#versionName = versionName;
     this.#onFailed = onFailed;
   }
@@ -94,22 +103,20 @@ export class Recorder {
 
   async #recoverStep(step: Step): Promise<boolean> {
     if (step.got === undefined) return false;
-    const { tables, index } = this.#context;
+    const { tables } = this.#context;
     const entry = tables.entry(step.runFolderId, step.name);
     if (entry === undefined) return false;
-    const path = step.localPath as LocalPath;
     const part = await this.#target.openPart(partId(tables.pathOf(step), entry));
-    if (await part.adopt(step.got)) {
-      index.removeFile(tables.folderIdOf(step.runFolderId), step.name);
-      await this.#place(part, path);
-    } else {
-      await part.discard();
-      if (!(await this.#target.holds(path, step.got))) return false;
+    const arrived = step.got;
+    if (await part.adopt(arrived)) {
+      await this.#put([{ step, part, arrived }]);
+      return true;
     }
+    await part.discard();
+    if (!(await this.#target.holds(step.localPath as LocalPath, arrived))) return false;
     await this.#target.flush();
-    const got = step.got;
     tables.transaction(() => {
-      this.#record(step, got);
+      this.#record(step, arrived);
     });
     return true;
   }
@@ -124,37 +131,78 @@ export class Recorder {
 
   async #put(batch: readonly Pending[]): Promise<void> {
     if (batch.length === 0) return;
-    const { tables, index } = this.#context;
+    const { tables } = this.#context;
+    const arrivals = await this.#eachOf(batch, async (pending) => ({
+      ...pending,
+      departure: await this.#departureFor(pending),
+    }));
     tables.transaction(() => {
-      for (const { step, arrived } of batch) {
+      for (const { step, arrived, departure } of arrivals) {
         tables.setWhole(step.id, arrived);
-        index.removeFile(tables.folderIdOf(step.runFolderId), step.name);
+        departure?.note();
       }
     });
-    const placed: Pending[] = [];
-    for (const pending of batch) {
-      try {
-        await this.#place(pending.part, pending.step.localPath as LocalPath);
-        placed.push(pending);
-      } catch (error) {
-        if (!isBackupError(error) || error.scope !== 'file') throw error;
-        await pending.part.discard();
-        this.#onFailed(pending.step, error);
-      }
-    }
+    const kept = await this.#eachOf(arrivals, async (arrival) => {
+      await arrival.departure?.keep('link');
+      return arrival;
+    });
+    // What was there survives a power cut in the versions before anything takes its place.
+    if (kept.some(({ departure }) => departure !== undefined)) await this.#target.flush();
+    const placed = await this.#eachOf(kept, async (arrival) => {
+      await this.#place(arrival);
+      return arrival;
+    });
     await this.#target.flush();
     tables.transaction(() => {
-      for (const { step, arrived } of placed) this.#record(step, arrived);
+      for (const { step, arrived, departure } of placed) {
+        departure?.settle();
+        this.#record(step, arrived);
+      }
     });
   }
 
-  async #place(part: Part, path: LocalPath): Promise<void> {
+  /** Does `work` for each; one whose own file is at fault fails alone, and what made room for it comes back. */
+  async #eachOf<T extends Pending & { departure?: Departure | undefined }>(
+    items: readonly T[],
+    work: (item: T) => Promise<Arrival>,
+  ): Promise<Arrival[]> {
+    const done: Arrival[] = [];
+    for (const item of items) {
+      try {
+        done.push(await work(item));
+      } catch (error) {
+        if (!isBackupError(error) || error.scope !== 'file') throw error;
+        await item.departure?.undo();
+        await item.part.discard();
+        this.#onFailed(item.step, error);
+      }
+    }
+    return done;
+  }
+
+  /** undefined where nothing is known to lie there, or the same content does. */
+  #departureFor({ step, arrived }: Pending): Promise<Departure | undefined> {
+    const { tables } = this.#context;
+    const folderId = tables.folderIdOf(step.runFolderId);
+    if (this.#hasSame(folderId, step.name, arrived)) return Promise.resolve(undefined);
+    const origin = step.localPath as LocalPath;
+    return this.#keeper.prepare({ folderId, name: step.name, origin, reason: 'replaced' });
+  }
+
+  #hasSame(folderId: number, name: string, arrived: Arrived): boolean {
+    const record = this.#context.index.file(folderId, name);
+    return record?.sizeBytes === arrived.sizeBytes && record.sha256.equals(arrived.sha256);
+  }
+
+  async #place({ part, step }: Pending): Promise<void> {
+    const { tables, index } = this.#context;
+    const path = step.localPath as LocalPath;
     try {
       await part.moveTo(path);
     } catch (error) {
-      if (!isBackupError(error) || error.scope !== 'file' || (await this.#target.kindOf(path)) !== 'folder')
-        throw error;
-      // No record claims it: an earlier run dropped the records, and then could not move the folder away.
+      const isFolder = isBackupError(error) && error.scope === 'file' && (await this.#target.kindOf(path)) === 'folder';
+      // What the index claims to lie in it must not leave unnoticed.
+      if (!isFolder || index.filesBelow(tables.pathOf(step)) > 0) throw error;
       await this.#target.retire(path, this.#versionName);
       await part.moveTo(path);
     }
@@ -164,23 +212,16 @@ export class Recorder {
     const { tables, index, runId, progress } = this.#context;
     const entry = tables.entry(step.runFolderId, step.name);
     if (entry === undefined) throw new Error('a step without its entry');
-    index.putFile(
-      tables.folderIdOf(step.runFolderId),
-      {
-        name: step.name,
-        sizeBytes: arrived.sizeBytes,
-        stamp: entry.stamp,
-        stampMs: entry.stampMs,
-        precision: entry.precision,
-        modifiedMs: arrived.modifiedMs,
-        unique: entry.unique,
-        mode: entry.mode,
-        sha256: arrived.sha256,
-        localName: step.localPath.slice(step.localPath.lastIndexOf('/') + 1),
-        isUnsettled: arrived.isUnsettled,
-      },
-      runId,
-    );
+    const folderId = tables.folderIdOf(step.runFolderId);
+    const { modifiedMs, isUnsettled } = arrived;
+    if (this.#hasSame(folderId, step.name, arrived)) {
+      index.confirmFile(folderId, step.name, { ...entry, modifiedMs, isUnsettled });
+    } else {
+      const localName = step.localPath.slice(step.localPath.lastIndexOf('/') + 1);
+      const { sizeBytes, sha256 } = arrived;
+      index.putFile(folderId, { ...entry, sizeBytes, sha256, modifiedMs, isUnsettled, localName }, runId);
+      tables.noteChange(runId);
+    }
     tables.setStep(step.id, 'done');
     progress.filesDone++;
   }

@@ -6,18 +6,24 @@ import type { NameLimits } from '../local/local-name.ts';
 import { Target } from '../local/target.ts';
 import type { Logger } from '../log.ts';
 import { REMOTE_ROOT } from '../remote/remote.ts';
-import type { RemoteSource } from '../remote/remote.ts';
+import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
 import { compileFilter } from '../settings/filter-rules.ts';
 import { settingsHash } from '../settings/parse-task.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { asStateError } from '../state/database.ts';
 import { FileIndex } from '../state/file-index.ts';
+import { GuardTables } from '../state/guard-tables.ts';
+import { HoldStore } from '../state/hold-store.ts';
 import type { HostLimits } from '../state/host-limits.ts';
 import { NameRegister } from '../state/name-register.ts';
 import { RunLog } from '../state/run-log.ts';
 import { RunTables } from '../state/run-tables.ts';
+import { ShiftTables } from '../state/shift-tables.ts';
 import type { TaskDatabase } from '../state/task-database.ts';
+import { VersionIndex } from '../state/version-index.ts';
+import { settleShift } from './clock-shift.ts';
+import { assertNotHeld, guardPlan, releaseHeld } from './hold.ts';
 import { plan } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import type { ProgressSnapshot } from './progress.ts';
@@ -29,6 +35,7 @@ import { SessionPool } from './session-pool.ts';
 import type { ConnectionPermits } from './session-pool.ts';
 import { SpeedLimit, speedLimitAt } from './speed-limit.ts';
 import { transferSteps } from './transfer-steps.ts';
+import { VersionKeeper, recoverVersions } from './version-keeper.ts';
 
 /** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
 export const WORK_RESUMED_MS = 24 * 3_600_000;
@@ -82,7 +89,8 @@ export async function executeRun(options: RunOptions): Promise<RunReport> {
   log.info('run-started', { run: runId, task: options.settings.name, source: options.source.label, isDryRun });
 
   const cause = await work(options, { runId, runLog, tables, progress, resumes: left?.runId });
-  return finishReport({ cause, isDryRun, runId, runLog, tables, progress, clock, log });
+  const held = cause?.code === 'guard-held' ? new HoldStore(database.db).open() : undefined;
+  return finishReport({ cause, held, isDryRun, runId, runLog, tables, progress, clock, log });
 }
 
 interface Started {
@@ -115,6 +123,10 @@ async function work(options: RunOptions, started: Started): Promise<BackupError 
       progress.connections = open;
       progress.touch();
     },
+    onRetry: () => {
+      progress.retries++;
+      progress.touch();
+    },
     permits: options.permits,
     retries: settings.retries,
     clock,
@@ -129,7 +141,10 @@ async function work(options: RunOptions, started: Started): Promise<BackupError 
     fingerprintSalt: createHash('sha256').update(JSON.stringify(settings.filters)).digest('hex'),
     tables,
     index: new FileIndex(database.db),
+    versions: new VersionIndex(database.db),
     names: new NameRegister(database.db),
+    guards: new GuardTables(database.db),
+    holds: new HoldStore(database.db),
     pool,
     progress,
     speedLimit: new SpeedLimit(clock, (nowMs) =>
@@ -158,19 +173,16 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
 
   progress.enter('connecting');
   const session = await pool.acquire();
-  const { capabilities } = session;
+  const { capabilities, identity } = session;
   if (!capabilities.isEncrypted) context.notice('connection-not-encrypted', undefined, undefined);
   if (capabilities.showsHidden === 'no') context.notice('hidden-names-unseen', undefined, undefined);
   // Not before the server has let us in: a mistyped password leaves no trace on disk.
   const target = isDryRun
     ? undefined
     : await Target.open({ folder: settings.target.folder, marker: database.marker, isKnown: !index.isUnused() });
-  if (target?.isCurrentNew === true) {
-    index.forgetAll();
-    tables.clear();
-  }
+  if (target !== undefined) await takeUp(context, target, clock.nowMs());
   pool.release(session);
-  await beginWork(options, started, context);
+  await beginWork(options, started, context, identity);
 
   progress.enter('scanning');
   const stage = tables.work()?.stage;
@@ -183,21 +195,50 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   if (stage !== 'transferring') {
     const rules = { isForced: options.isForced, hasStat: capabilities.hasStat };
     await plan(context, { limits: target?.limits ?? SUPPOSED_LIMITS, rules });
-    enterStage(tables, 'transferring');
+    await settleShift(context, new ShiftTables(database.db));
+    tables.transaction(() => {
+      guardPlan(context, { ...identity, ...rootFacts(tables) });
+      enterStage(tables, 'transferring');
+    });
   }
   const { files, bytes } = tables.downloadTotals();
   progress.filesPlanned = files;
   progress.bytesPlanned = bytes;
-  if (target === undefined) return;
+  if (target === undefined) {
+    assertNotHeld(context);
+    return;
+  }
 
   await assertRoom(target, bytes);
   progress.enter('transferring');
-  await transferSteps(context, target, versionName(tables.work()?.startedMs ?? clock.nowMs()));
+  const folder = versionName(tables.work()?.startedMs ?? clock.nowMs());
+  const tools = { context, target, keeper: new VersionKeeper(context, target, folder) };
+  await transferSteps(tools, folder);
   if (signal.aborted) throw new BackupError('cancelled');
 
   progress.enter('finishing');
   tables.markVanished(index, runId);
   tables.settleFolders(runId);
+  assertNotHeld(context);
+}
+
+/** Brings the index to what is there: after a folder was lost, or a process was killed while it moved files. */
+async function takeUp(context: RunContext, target: Target, nowMs: number): Promise<void> {
+  const { tables, index, versions, runId } = context;
+  if (target.areVersionsNew) versions.loseVersions();
+  if (target.isCurrentNew) {
+    tables.transaction(() => {
+      versions.loseCurrent(runId, nowMs);
+      index.forgetAll();
+      tables.clear();
+    });
+  }
+  tables.setDurable(true);
+  try {
+    await recoverVersions(context, target);
+  } finally {
+    tables.setDurable(false);
+  }
 }
 
 function enterStage(tables: RunTables, stage: 'planning' | 'transferring'): void {
@@ -209,6 +250,9 @@ function enterStage(tables: RunTables, stage: 'planning' | 'transferring'): void
 function leftWork(options: RunOptions, tables: RunTables): { runId: number } | undefined {
   const left = tables.work();
   if (left === undefined || options.isDryRun || left.key !== workKey(options)) return undefined;
+  // Held work without a decision is no use: by now the server may be as it was.
+  const { db } = options.database;
+  if (new GuardTables(db).hasHeldSteps() && !new HoldStore(db).isAccepted(left.runId)) return undefined;
   const ageMs = options.clock.nowMs() - left.startedMs;
   return ageMs >= 0 && ageMs < WORK_RESUMED_MS ? { runId: left.runId } : undefined;
 }
@@ -221,6 +265,7 @@ async function beginWork(
   options: RunOptions,
   { runId, tables, resumes, progress }: Started,
   context: RunContext,
+  identity: RemoteSession['identity'],
 ): Promise<void> {
   const left = resumes === undefined ? undefined : tables.work();
   if (left === undefined) {
@@ -230,14 +275,22 @@ async function beginWork(
     const root = tables.folderByPath(REMOTE_ROOT);
     if (root !== undefined && unique !== undefined) tables.setUnique(root.id, unique);
   } else {
-    tables.setWork({ ...left, runId });
-    tables.retryFailed(left.stage);
+    tables.transaction(() => {
+      tables.setWork({ ...left, runId });
+      tables.retryFailed(left.stage);
+      releaseHeld(context, { ...identity, ...rootFacts(tables) });
+    });
     context.notice('run-resumed', undefined, String(resumes));
   }
   const counts = tables.counts();
   progress.foldersListed = counts.foldersComplete;
   progress.filesListed = counts.listed;
   progress.foldersWaiting = tables.waitingCount();
+}
+
+function rootFacts(tables: RunTables): Readonly<Record<string, string>> {
+  const unique = tables.folderByPath(REMOTE_ROOT)?.unique;
+  return unique === undefined ? {} : { folder: unique };
 }
 
 /** The server's identity for the source folder itself: by it, a path that leads back there is known. */

@@ -7,6 +7,8 @@ import type { RemoteSession } from '../remote/remote.ts';
 import type { Step } from '../state/run-rows.ts';
 import { partId } from './part-id.ts';
 import { Recorder } from './recorder.ts';
+import { retireFiles, retireSubtree } from './retire.ts';
+import type { RetireTools } from './retire.ts';
 import type { RunContext } from './run-context.ts';
 import type { WorkQueue } from './pool-run.ts';
 import { FileTransfer } from './transfer.ts';
@@ -20,15 +22,16 @@ const PARTS_KEPT_MAX = 10_000;
  * Does the steps of the plan: makes room where a file and a folder have changed places, makes the folders, brings the
  * files. What is done stays done when it is called again.
  */
-export async function transferSteps(context: RunContext, target: Target, versionName: string): Promise<void> {
+export async function transferSteps(tools: RetireTools, versionName: string): Promise<void> {
+  const { context, target, keeper } = tools;
   const { tables, pool } = context;
-  const recorder = new Recorder(context, target, versionName, (step, error) => {
+  const recorder = new Recorder(context, target, keeper, versionName, (step, error) => {
     failStep(context, step, error);
   });
   tables.setDurable(true);
   try {
     await recorder.recover();
-    await retireReplaced(context, target, versionName);
+    await makeWay(tools, versionName);
     await makeFolders(context, target, versionName);
     const transfer = new FileTransfer(context, target, recorder);
     await pool.run(new StepQueue(context), {
@@ -82,16 +85,17 @@ function failStep(context: RunContext, step: Step, error: BackupError): void {
   progress.touch();
 }
 
-/** The index forgets first and the disk follows: killed between, nothing is claimed that is not there. */
-async function retireReplaced(context: RunContext, target: Target, versionName: string): Promise<void> {
-  const { tables, index } = context;
+/** What gives its name to something of another kind goes to the versions. */
+async function makeWay(tools: RetireTools, versionName: string): Promise<void> {
+  const { context, target } = tools;
+  const { tables } = context;
   for (;;) {
     const steps = tables.steps('todo', ['retire', 'retire-folder'], 0, PAGE);
     if (steps.length === 0) return;
     for (const step of steps) {
-      if (step.action === 'retire') index.removeFile(tables.folderIdOf(step.runFolderId), step.name);
-      else index.removeSubtree(tables.pathOf(step));
       try {
+        await makeWayFor(tools, step);
+        // What no record claims, such as a file that somebody laid there, is kept as well.
         await target.retire(step.localPath as LocalPath, versionName);
         tables.setStep(step.id, 'done');
       } catch (error) {
@@ -101,6 +105,20 @@ async function retireReplaced(context: RunContext, target: Target, versionName: 
     }
     await target.flush();
   }
+}
+
+async function makeWayFor(tools: RetireTools, step: Step): Promise<void> {
+  const { tables } = tools.context;
+  let error: BackupError | undefined;
+  if (step.action === 'retire-folder') {
+    error = await retireSubtree(tools, tables.pathOf(step), 'made-way');
+  } else {
+    const folderId = tables.folderIdOf(step.runFolderId);
+    const origin = step.localPath as LocalPath;
+    const file = { folderId, name: step.name, origin, reason: 'made-way' } as const;
+    error = (await retireFiles(tools, [file], () => undefined)).get(0);
+  }
+  if (error !== undefined) throw error;
 }
 
 /** Parts stay for the files that this run could not bring, and for all where a folder was not seen. */
@@ -115,14 +133,18 @@ async function removeUselessParts({ tables }: RunContext, target: Target): Promi
 }
 
 async function makeFolders(context: RunContext, target: Target, versionName: string): Promise<void> {
-  const { tables, log } = context;
+  const { tables, log, guards } = context;
+  const isHeld = guards.hasHeldSteps();
   for (let afterId = 0; ;) {
     const places = tables.folderPlaces(afterId, PAGE);
     if (places.length === 0) return;
-    for (const { id, localPath } of places) {
+    for (const { id, path, localPath } of places) {
       afterId = id;
+      // A file that waits for a decision lies there.
+      if (isHeld && guards.isBlocked(id)) continue;
       try {
-        await makeFolder(target, localPath as LocalPath, versionName);
+        const isClaimed = context.index.hasFileAt(path);
+        await makeFolder(target, localPath as LocalPath, isClaimed ? undefined : versionName);
       } catch (error) {
         if (!isBackupError(error) || error.scope !== 'file') throw error;
         // Its files will fail for the same reason, each by name; the folder itself must not be taken for complete.
@@ -133,12 +155,13 @@ async function makeFolders(context: RunContext, target: Target, versionName: str
   }
 }
 
-async function makeFolder(target: Target, path: LocalPath, versionName: string): Promise<void> {
+/** A file in the way goes to `versionName`; undefined where the index claims the file, which could not be retired then. */
+async function makeFolder(target: Target, path: LocalPath, versionName: string | undefined): Promise<void> {
   try {
     await target.makeFolder(path);
   } catch (error) {
-    if (!isBackupError(error) || error.scope !== 'file' || (await target.kindOf(path)) !== 'file') throw error;
-    // No record claims it: an earlier run dropped the record, and then could not move the file away.
+    const isFile = isBackupError(error) && error.scope === 'file' && (await target.kindOf(path)) === 'file';
+    if (!isFile || versionName === undefined) throw error;
     await target.retire(path, versionName);
     await target.makeFolder(path);
   }

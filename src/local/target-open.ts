@@ -30,6 +30,8 @@ export interface OpenedTarget {
   readonly limits: NameLimits;
   /** True where `current/` was not there and has been made. */
   readonly isCurrentNew: boolean;
+  /** True where `versions/` was not there and has been made. */
+  readonly areVersionsNew: boolean;
 }
 
 /** Finds or makes the folder and its layout, and sees that it can be worked in: see Target.open. */
@@ -43,6 +45,8 @@ export async function openTarget(fs: TargetFs, options: TargetOptions): Promise<
   const currentEntries = await entriesOf(disk, join(disk.root, 'current'));
   if (found === undefined && (currentEntries ?? 0) > 0) throw taken(disk.root, 'current/ holds files already');
 
+  const versionEntries = await entriesOf(disk, join(disk.root, 'versions'));
+
   const folders = new TargetFolders(disk, OWN_NAME_BYTES_MAX);
   const parts = await folders.make(disk.root, ['.site-backup', 'parts']);
   const limits = await probeTarget(disk, parts);
@@ -51,7 +55,9 @@ export async function openTarget(fs: TargetFs, options: TargetOptions): Promise<
   const versions = await folders.make(disk.root, ['versions']);
   await assertOneVolume(disk, [parts, current, versions]);
   await disk.flush();
-  return { disk, current, versions, parts, limits, isCurrentNew: currentEntries === undefined };
+  const isCurrentNew = currentEntries === undefined;
+  const areVersionsNew = versionEntries === undefined;
+  return { disk, current, versions, parts, limits, isCurrentNew, areVersionsNew };
 }
 
 /** The folder's real path. A folder that was never used is made, with its parents, below one that exists. */

@@ -8,11 +8,12 @@ import { Part } from './part.ts';
 import type { FinishedPart, PartHost } from './part.ts';
 import { blocked } from './target-disk.ts';
 import type { TargetDisk } from './target-disk.ts';
-import { COPIES_MAX, TargetFolders, copyName, lstatIfAny } from './target-folders.ts';
+import { TargetFolders, lstatIfAny } from './target-folders.ts';
 import { systemFs } from './target-fs.ts';
 import type { TargetFs } from './target-fs.ts';
 import { openTarget } from './target-open.ts';
 import type { OpenedTarget, TargetOptions } from './target-open.ts';
+import { TargetVersions, assertRunName } from './versions.ts';
 
 /** Linux: the longest path in bytes, without its closing NUL. */
 const PATH_BYTES_MAX = 4095;
@@ -35,6 +36,9 @@ export class Target {
   readonly limits: NameLimits;
   /** True where `current/` was not there at `open`: whatever an index says of files in it is void. */
   readonly isCurrentNew: boolean;
+  /** True where `versions/` was not there at `open`. */
+  readonly areVersionsNew: boolean;
+  readonly versions: TargetVersions;
   readonly #disk: TargetDisk;
   readonly #opened: OpenedTarget;
   readonly #folders: TargetFolders;
@@ -45,10 +49,19 @@ export class Target {
   private constructor(opened: OpenedTarget, leftParts: Set<string>) {
     this.limits = opened.limits;
     this.isCurrentNew = opened.isCurrentNew;
+    this.areVersionsNew = opened.areVersionsNew;
     this.#opened = opened;
     this.#disk = opened.disk;
     this.#folders = new TargetFolders(opened.disk, opened.limits.nameBytesMax);
     this.#leftParts = leftParts;
+    this.versions = new TargetVersions({
+      disk: opened.disk,
+      current: opened.current,
+      versions: opened.versions,
+      folders: this.#folders,
+      nameBytesMax: opened.limits.nameBytesMax,
+      partsOf: (path) => this.#partsOf(path),
+    });
     this.#partHost = {
       disk: opened.disk,
       place: (partPath, path) => this.#place(partPath, path),
@@ -150,16 +163,11 @@ export class Target {
    * already (`name~2.ext`). False where there was nothing. `run`: letters, digits, `.`, `-`, `_`, at most 64.
    */
   async retire(path: LocalPath, run: string): Promise<boolean> {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(run)) throw new Error(`Not the name of a run: ${run}`);
-    const parts = this.#partsOf(path);
-    const name = parts.at(-1);
-    if (name === undefined) throw new Error('current/ itself cannot be retired');
+    assertRunName(run);
     const from = await this.#find(path);
     const stats = from === undefined ? undefined : await lstatIfAny(this.#disk, from);
     if (from === undefined || stats === undefined) return false;
-
-    const folder = await this.#folders.make(this.#opened.versions, [run, ...parts.slice(0, -1)], true);
-    const to = await this.#freePlace(folder, name);
+    const to = this.versions.pathOf(await this.versions.findPlace(path, run));
     if (stats.isDirectory()) {
       await this.flush();
       this.#folders.forget();
@@ -168,6 +176,17 @@ export class Target {
     await this.#disk.touchParent(to);
     await this.#disk.touchParent(from);
     return true;
+  }
+
+  /**
+   * Moves a file within `current/`, in place of a file that lies at `to`; the folders of `to` are made. Throws
+   * `target-unwritable` where a folder lies there.
+   */
+  async move(from: LocalPath, to: LocalPath): Promise<void> {
+    const place = await this.#find(from);
+    if (place === undefined) throw blocked(join(this.#opened.current, from), 'no file lies there');
+    await this.#place(place, to);
+    await this.#disk.touchParent(place);
   }
 
   /** Resolves once every file moved and folder made before the call survives a power cut. */
@@ -203,14 +222,6 @@ export class Target {
         throw error;
       }
     });
-  }
-
-  async #freePlace(folder: string, name: string): Promise<string> {
-    for (let copy = 1; copy <= COPIES_MAX; copy++) {
-      const place = join(folder, copyName(name, copy, this.limits.nameBytesMax));
-      if ((await lstatIfAny(this.#disk, place)) === undefined) return place;
-    }
-    throw blocked(join(folder, name), 'too many copies lie there');
   }
 
   /** The absolute path, where its folder is there. */

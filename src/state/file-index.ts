@@ -30,6 +30,17 @@ export interface FileRecord {
   readonly missingSinceRun: number | undefined;
 }
 
+/** A file of the index by its place. */
+export interface PlacedFile {
+  readonly folderId: number;
+  /** The server's. */
+  readonly folderPath: string;
+  readonly name: string;
+  /** Relative to `current/`. */
+  readonly localPath: string;
+  readonly sizeBytes: number;
+}
+
 interface FolderRow {
   id: number;
   path: string;
@@ -93,10 +104,12 @@ export class FileIndex {
     path: string;
     localPath: string;
     unique: string | undefined;
+    /** The run that saw it first. */
+    sinceRun?: number;
   }): number {
     const result = this.#statements
-      .sql('INSERT INTO folder (parent_id, path, local_path, unique_id) VALUES (?, ?, ?, ?)')
-      .run(folder.parentId ?? null, folder.path, folder.localPath, folder.unique ?? null);
+      .sql('INSERT INTO folder (parent_id, path, local_path, unique_id, since_run) VALUES (?, ?, ?, ?, ?)')
+      .run(folder.parentId ?? null, folder.path, folder.localPath, folder.unique ?? null, folder.sinceRun ?? null);
     return Number(result.lastInsertRowid);
   }
 
@@ -129,11 +142,22 @@ export class FileIndex {
     return row === undefined ? undefined : fileRecord(row);
   }
 
-  putFile(folderId: number, file: Omit<FileRecord, 'missingSinceRun'>, runId: number): void {
+  /** Whether the index has a file, and no folder or nothing, under a remote path. */
+  hasFileAt(path: string): boolean {
+    const slash = path.lastIndexOf('/');
+    return (
+      this.#statements
+        .sql('SELECT 1 FROM folder JOIN file ON folder_id = folder.id WHERE folder.path = ? AND file.name = ?')
+        .get(slash === 0 ? '/' : path.slice(0, slash), path.slice(slash + 1)) !== undefined
+    );
+  }
+
+  /** `sinceRun`: where the content has not come in run `runId` to this path, but was renamed to it later. */
+  putFile(folderId: number, file: Omit<FileRecord, 'missingSinceRun'>, runId: number, sinceRun?: number): void {
     this.#statements
       .sql(
         `INSERT OR REPLACE INTO file (folder_id, name, size_bytes, stamp, stamp_ms, precision, modified_ms, unique_id, mode,
-         sha256, local_name, run_id, is_unsettled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         sha256, local_name, run_id, since_run, is_unsettled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         folderId,
@@ -148,8 +172,21 @@ export class FileIndex {
         file.sha256,
         file.localName === file.name ? null : file.localName,
         runId,
+        sinceRun ?? null,
         file.isUnsettled ? 1 : 0,
       );
+  }
+
+  /** The same content has come again: what is known of when it came first stays. */
+  confirmFile(
+    folderId: number,
+    name: string,
+    told: Pick<FileRecord, 'stamp' | 'stampMs' | 'precision' | 'unique' | 'mode' | 'isUnsettled' | 'modifiedMs'>,
+  ): void {
+    this.refreshFile(folderId, name, told);
+    this.#statements
+      .sql('UPDATE file SET modified_ms = ? WHERE folder_id = ? AND name = ?')
+      .run(told.modifiedMs ?? null, folderId, name);
   }
 
   /** Same content, told anew by the server: takes over what the listing says now, and that the file is there. */
@@ -161,7 +198,7 @@ export class FileIndex {
     this.#statements
       .sql(
         `UPDATE file SET stamp = ?, stamp_ms = ?, precision = ?, unique_id = ?, mode = ?, is_unsettled = ?,
-         missing_since_run = NULL WHERE folder_id = ? AND name = ?`,
+         missing_since_run = NULL, kept_run = NULL WHERE folder_id = ? AND name = ?`,
       )
       .run(
         told.stamp ?? null,
@@ -179,10 +216,13 @@ export class FileIndex {
     this.#statements.sql('DELETE FROM file WHERE folder_id = ? AND name = ?').run(folderId, name);
   }
 
-  markFileMissing(folderId: number, name: string, runId: number): void {
+  /** `isKept`: somebody has decided that the file stays, so that it is never retired while it is missing. */
+  markFileMissing(folderId: number, name: string, runId: number, isKept: boolean): void {
     this.#statements
-      .sql('UPDATE file SET missing_since_run = ? WHERE folder_id = ? AND name = ? AND missing_since_run IS NULL')
-      .run(runId, folderId, name);
+      .sql(
+        'UPDATE file SET missing_since_run = ?, kept_run = ? WHERE folder_id = ? AND name = ? AND missing_since_run IS NULL',
+      )
+      .run(runId, isKept ? runId : null, folderId, name);
   }
 
   /** Files at and below `path` that are not yet known to be missing. */
@@ -195,6 +235,39 @@ export class FileIndex {
       .get(subtree(path)) as number;
   }
 
+  /**
+   * Files at and below `path`, missing ones included, in the order of their folders' paths and their names, at most `limit`
+   * after the file `afterName` of the folder `afterFolder`.
+   */
+  filesInSubtree(path: string, after: { folder: string; name: string }, limit: number): PlacedFile[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT folder.id AS folderId, folder.path AS folderPath, folder.local_path AS folderLocalPath, file.name AS name,
+           coalesce(local_name, name) AS localName, size_bytes AS sizeBytes
+         FROM folder JOIN file ON folder.id = file.folder_id
+         WHERE ${SUBTREE} AND folder.path >= @afterFolder AND (folder.path, name) > (@afterFolder, @afterName)
+         ORDER BY folder.path, name LIMIT @limit`,
+      )
+      .all({ ...subtree(path), afterFolder: after.folder, afterName: after.name, limit }) as (Omit<
+      PlacedFile,
+      'localPath'
+    > & { folderLocalPath: string; localName: string })[];
+    return rows.map(({ folderLocalPath, localName, ...file }) => ({
+      ...file,
+      localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}`,
+    }));
+  }
+
+  /** Folders at and below `path`, the deepest first, at most `limit` before `before` in that order; '' for the first page. */
+  foldersInSubtree(path: string, before: string, limit: number): FolderRecord[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT * FROM folder WHERE ${SUBTREE} AND (@before = '' OR folder.path < @before) ORDER BY folder.path DESC LIMIT @limit`,
+      )
+      .all({ ...subtree(path), before, limit }) as FolderRow[];
+    return rows.map(folderRecord);
+  }
+
   /** Files at and below `path`, missing ones included. */
   filesBelow(path: string): number {
     return this.#statements
@@ -202,15 +275,15 @@ export class FileIndex {
       .get(subtree(path)) as number;
   }
 
-  /** The whole subtree has gone from the server: its files stay on disk and in the index, marked. */
-  markSubtreeMissing(path: string, runId: number): void {
+  /** The whole subtree has gone from the server: its files stay on disk and in the index, marked. See markFileMissing. */
+  markSubtreeMissing(path: string, runId: number, isKept: boolean): void {
     this.#db.transaction(() => {
       this.#statements
         .sql(
-          `UPDATE file SET missing_since_run = @runId WHERE missing_since_run IS NULL
+          `UPDATE file SET missing_since_run = @runId, kept_run = @keptRun WHERE missing_since_run IS NULL
          AND folder_id IN (SELECT id FROM folder WHERE ${SUBTREE})`,
         )
-        .run({ ...subtree(path), runId });
+        .run({ ...subtree(path), runId, keptRun: isKept ? runId : null });
       this.#statements
         .sql(
           `UPDATE folder SET missing_since_run = @runId, fingerprint = NULL WHERE missing_since_run IS NULL AND ${SUBTREE}`,
@@ -219,9 +292,16 @@ export class FileIndex {
     })();
   }
 
-  /** Forgets a subtree: to be called before it is moved away on disk. */
-  removeSubtree(path: string): void {
+  /** Forgets a subtree that `untilRun` has moved away; that its folders were there stays known. */
+  removeSubtree(path: string, untilRun: number): void {
     this.#db.transaction(() => {
+      this.#statements
+        .sql(
+          `INSERT OR REPLACE INTO past_folder (path, parent, local_path, since_run, until_run)
+           SELECT folder.path, above.path, folder.local_path, coalesce(folder.since_run, 0), @untilRun
+           FROM folder LEFT JOIN folder above ON above.id = folder.parent_id WHERE ${SUBTREE}`,
+        )
+        .run({ ...subtree(path), untilRun });
       for (const table of ['file', 'link']) {
         this.#statements
           .sql(`DELETE FROM ${table} WHERE folder_id IN (SELECT id FROM folder WHERE ${SUBTREE})`)

@@ -68,8 +68,11 @@ export interface Subfolder {
  */
 export type StepAction = 'download' | 'recheck' | 'retire' | 'retire-folder' | 'vanish' | 'vanish-folder' | 'reject';
 
-/** `whole`: arrived and safe on disk, perhaps not yet under its name. `gone`: no longer on the server when asked for. */
-export type StepState = 'todo' | 'whole' | 'done' | 'failed' | 'gone';
+/**
+ * `whole`: arrived and safe on disk, perhaps not yet under its name. `gone`: no longer on the server when asked for.
+ * `held`: waits for somebody's decision.
+ */
+export type StepState = 'todo' | 'whole' | 'done' | 'failed' | 'gone' | 'held';
 
 export interface NewStep {
   readonly runFolderId: number;

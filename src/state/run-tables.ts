@@ -21,6 +21,8 @@ import type {
 import { Statements } from './statements.ts';
 
 const STEPS_PAGE = 500;
+/** Of a step that marks what has gone: it stays, by decision. */
+const KEPT_REASON = 'kept';
 
 /** The work of one run: what was seen, what is to be done, how far it is. Every method is a statement or a transaction. */
 export class RunTables {
@@ -274,6 +276,11 @@ export class RunTables {
     this.#statements.sql('UPDATE run_step SET state = ? WHERE id = ?').run(state, id);
   }
 
+  /** What lies under `current/` after this run is not what lay there before: the run is one that can be gone back to. */
+  noteChange(runId: number): void {
+    this.#statements.sql('UPDATE run SET has_changed = 1 WHERE id = ? AND has_changed = 0').run(runId);
+  }
+
   /** A recheck that found the file as it was, or that it has to come. */
   setRechecked(id: number, isChanged: boolean): void {
     this.#statements
@@ -300,13 +307,14 @@ export class RunTables {
   }
 
   /** Folders that have to be there on disk: those seen and not known to be as they were. */
-  folderPlaces(afterId: number, limit: number): { id: number; localPath: string }[] {
+  folderPlaces(afterId: number, limit: number): { id: number; path: string; localPath: string }[] {
     return this.#statements
       .sql(
-        `SELECT run_folder.id AS id, folder.local_path AS localPath FROM run_folder JOIN folder ON folder.id = folder_id
+        `SELECT run_folder.id AS id, folder.path AS path, folder.local_path AS localPath
+         FROM run_folder JOIN folder ON folder.id = folder_id
          WHERE run_folder.id > ? AND is_unchanged = 0 ORDER BY run_folder.id LIMIT ?`,
       )
-      .all(afterId, limit) as { id: number; localPath: string }[];
+      .all(afterId, limit) as { id: number; path: string; localPath: string }[];
   }
 
   /** Files and bytes that are still to be brought. */
@@ -328,8 +336,10 @@ export class RunTables {
         const steps = this.steps('todo', ['vanish', 'vanish-folder'], 0, STEPS_PAGE);
         if (steps.length === 0) return;
         for (const step of steps) {
-          if (step.action === 'vanish') index.markFileMissing(this.folderIdOf(step.runFolderId), step.name, runId);
-          else index.markSubtreeMissing(this.pathOf(step), runId);
+          const isKept = step.reason === KEPT_REASON;
+          if (step.action === 'vanish') {
+            index.markFileMissing(this.folderIdOf(step.runFolderId), step.name, runId, isKept);
+          } else index.markSubtreeMissing(this.pathOf(step), runId, isKept);
           this.setStep(step.id, 'done');
         }
       }

@@ -248,12 +248,14 @@ describe('A disk call that fails', () => {
   before(() => {
     Object.assign(systemFs, {
       open: async (...args) => (meet(), wrapFile(await real.open(...args))),
+      link: async (...args) => (meet(), real.link(...args)),
       mkdir: async (...args) => (meet(), real.mkdir(...args)),
       lstat: async (...args) => (meet(), real.lstat(...args)),
       lutimes: async (...args) => (meet(), real.lutimes(...args)),
       readdir: async (...args) => (meet(), real.readdir(...args)),
       realpath: async (...args) => (meet(), real.realpath(...args)),
       rename: async (...args) => (meet(), real.rename(...args)),
+      rmdir: async (...args) => (meet(), real.rmdir(...args)),
       statfs: async (...args) => (meet(), real.statfs(...args)),
       unlink: async (...args) => (meet(), real.unlink(...args)),
     } satisfies TargetFs);

@@ -62,12 +62,14 @@ function failingFs(
       openFiles += 1;
       return wrapFile(file);
     },
+    link: async (...args) => (check(), systemFs.link(...args)),
     mkdir: async (...args) => (check(), systemFs.mkdir(...args)),
     lstat: async (...args) => (check(), systemFs.lstat(...args)),
     lutimes: async (...args) => (check(), systemFs.lutimes(...args)),
     readdir: async (...args) => (check(), systemFs.readdir(...args)),
     realpath: async (...args) => (check(), systemFs.realpath(...args)),
     rename: async (...args) => (check(), systemFs.rename(...args)),
+    rmdir: async (...args) => (check(), systemFs.rmdir(...args)),
     statfs: async (...args) => (check(), systemFs.statfs(...args)),
     unlink: async (...args) => (check(), systemFs.unlink(...args)),
   };

@@ -62,6 +62,8 @@ export interface RunOverrides {
   readonly isForced?: boolean;
   readonly isDryRun?: boolean;
   readonly taskName?: string;
+  /** The clock of the NAS is wrong by so much. */
+  readonly clockOffsetMs?: number;
   /** The target is out of sight: what the index claims of it cannot be looked at. */
   readonly isTargetAway?: boolean;
   readonly signal?: AbortSignal;
@@ -129,15 +131,16 @@ export class BackupFixture {
       },
     });
     const log = createLog({ to, level: 'debug' });
+    const clock = { ...impatientClock, nowMs: () => Date.now() + (overrides.clockOffsetMs ?? 0) };
     try {
       const report = await runTask({
         settings,
-        source: openSource(settings.source, { clock: impatientClock }),
+        source: openSource(settings.source, { clock }),
         stateDir: this.stateDir,
         stateKey: settings.name,
         isDryRun: overrides.isDryRun ?? false,
         isForced: overrides.isForced ?? false,
-        clock: impatientClock,
+        clock,
         log,
         signal: overrides.signal ?? new AbortController().signal,
         onProgress: overrides.onProgress,
@@ -189,7 +192,10 @@ export class BackupFixture {
       assert.equal(now.get(path)?.sha256, state.sha256, `lost or overwritten: ${path}`);
     }
     assert.deepEqual(this.missing(), [], 'marked missing');
-    assert.deepEqual(readdirSync(join(this.targetFolder, 'versions')), [], 'moved to versions/');
+    const left = this.#withDatabase((db) =>
+      db.prepare(`SELECT path FROM version WHERE reason <> 'replaced' AND state <> 'moving'`).pluck().all(),
+    );
+    assert.deepEqual(left, [], 'moved to versions/');
   }
 
   /** Remote paths of files and folders that the index has marked missing. */
@@ -352,7 +358,10 @@ export function assertFailed(report: RunReport, code: ErrorCode): void {
   assert.equal(report.cause?.code, code, report.cause?.detail);
 }
 
-/** The index claims only files that lie under `current/` with that size and content; and the database is sound. */
+/**
+ * The index claims only files that lie under `current/` or in the versions with that size and content; no version is left
+ * half moved; what was renamed goes on where its row says; and the database is sound.
+ */
 export function assertIndexTrue(databasePath: string, targetFolder: string): void {
   if (!existsSync(databasePath)) return;
   const db = new Database(databasePath);
@@ -363,8 +372,32 @@ export function assertIndexTrue(databasePath: string, targetFolder: string): voi
       assert.equal(content.length, file.sizeBytes, `size of ${file.localPath}`);
       assert.equal(createHash('sha256').update(content).digest('hex'), file.sha256, `content of ${file.localPath}`);
     }
+    assertVersionsTrue(db, targetFolder);
   } finally {
     db.close();
+  }
+}
+
+function assertVersionsTrue(db: Database.Database, targetFolder: string): void {
+  const rows = db
+    .prepare(
+      `SELECT path, since_run, until_run, content_run, folder, local_path, moved_to, size_bytes, lower(hex(sha256)) AS sha256
+       FROM version WHERE state = 'kept' ORDER BY id`,
+    )
+    .all() as Record<string, string | number | null>[];
+  for (const row of rows) {
+    const name = `version of ${row['path']} until run ${row['until_run']}`;
+    assert.ok(Number(row['since_run']) < Number(row['until_run']), `${name}: of no run`);
+    assert.ok(Number(row['content_run']) <= Number(row['since_run']), `${name}: older than its content`);
+    if (row['folder'] === null) {
+      assert.ok(row['moved_to'] !== null, `${name}: nowhere`);
+      continue;
+    }
+    const content = readFileSync(
+      placeOf(join(targetFolder, 'versions', String(row['folder'])), bytesOf(String(row['local_path']))),
+    );
+    assert.equal(content.length, row['size_bytes'], name);
+    assert.equal(createHash('sha256').update(content).digest('hex'), row['sha256'], name);
   }
 }
 

@@ -73,6 +73,9 @@ class PlanBench {
       settings: undefined as never,
       pool: undefined as never,
       speedLimit: undefined as never,
+      guards: undefined as never,
+      holds: undefined as never,
+      versions: undefined as never,
       runId: 1,
       isForced: false,
       filter: compileFilter(filters),
@@ -105,7 +108,7 @@ class PlanBench {
     for (const step of this.tables.steps('todo', ['retire', 'retire-folder'], 0, 10_000)) {
       const path = this.#pathOf(step.runFolderId, step.name);
       if (step.action === 'retire') this.index.removeFile(this.tables.folderIdOf(step.runFolderId), step.name);
-      else this.index.removeSubtree(path);
+      else this.index.removeSubtree(path, 1);
       this.tables.setStep(step.id, 'done');
     }
     for (const step of this.tables.steps('todo', ['download', 'recheck'], 0, 10_000)) {

@@ -355,7 +355,7 @@ describe('the index', () => {
       const beside = ODD_PATHS.filter((path) => !isBelow(path, top));
       const index = indexOf(ODD_PATHS);
       assert.equal(index.filesBelow(top), below.length);
-      index.markSubtreeMissing(top, 7);
+      index.markSubtreeMissing(top, 7, false);
       assert.equal(index.presentFilesBelow(top), 0);
       assert.equal(index.filesBelow(top), below.length);
       for (const path of ODD_PATHS) {
@@ -363,7 +363,7 @@ describe('the index', () => {
         assert.equal(folder?.missingSinceRun, below.includes(path) ? 7 : undefined, path);
         assert.equal(index.file(folder?.id ?? 0, 'x')?.missingSinceRun, below.includes(path) ? 7 : undefined, path);
       }
-      index.removeSubtree(top);
+      index.removeSubtree(top, 1);
       assert.deepEqual(
         ODD_PATHS.filter((path) => index.folder(path) !== undefined),
         beside,
@@ -379,7 +379,7 @@ describe('the index', () => {
       fc.property(fc.uniqueArray(path, { minLength: 1, maxLength: 25 }), fc.nat(), (paths, choice) => {
         const top = paths[choice % paths.length] ?? '/';
         const index = indexOf(paths);
-        index.removeSubtree(top);
+        index.removeSubtree(top, 1);
         const kept = paths.filter((one) => index.folder(one) !== undefined);
         assert.deepEqual(
           kept,
@@ -393,9 +393,9 @@ describe('the index', () => {
   it('says since which run a file is missing, and not a later one', () => {
     const index = indexOf(['/']);
     const id = index.folder('/')?.id ?? 0;
-    index.markFileMissing(id, 'x', 5);
-    index.markFileMissing(id, 'x', 9);
-    index.markSubtreeMissing('/', 11);
+    index.markFileMissing(id, 'x', 5, false);
+    index.markFileMissing(id, 'x', 9, false);
+    index.markSubtreeMissing('/', 11, false);
     assert.equal(index.file(id, 'x')?.missingSinceRun, 5);
   });
 });

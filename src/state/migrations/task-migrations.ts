@@ -196,4 +196,76 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       );
     `,
   },
+  {
+    name: '0004-trees-of-the-past',
+    sql: `
+      -- Nothing has written versions before this step.
+      DROP TABLE version;
+      CREATE TABLE version (
+        id          INTEGER PRIMARY KEY,
+        path        TEXT NOT NULL,
+        -- The path of its folder, so that one folder of the past can be listed.
+        parent      TEXT NOT NULL,
+        since_run   INTEGER NOT NULL,
+        until_run   INTEGER NOT NULL,
+        -- The run that brought the content; before since_run where the file was renamed on the server.
+        content_run INTEGER NOT NULL,
+        -- 'replaced', 'made-way' (for something of another kind), 'vanished', 'renamed'
+        reason      TEXT NOT NULL,
+        size_bytes  INTEGER NOT NULL,
+        stamp       TEXT,
+        stamp_ms    INTEGER,
+        precision   TEXT NOT NULL,
+        modified_ms INTEGER,
+        unique_id   TEXT,
+        mode        TEXT,
+        sha256      BLOB NOT NULL,
+        -- Where it lay below current/.
+        origin      TEXT NOT NULL,
+        -- Where it lies: versions/<folder>/<local_path>. NULL: nowhere under this path; see moved_to and state.
+        folder      TEXT,
+        local_path  TEXT,
+        -- Renamed on the server: the content went on under this path, and to this place below current/.
+        moved_to    TEXT,
+        moved_place TEXT,
+        retired_ms  INTEGER NOT NULL,
+        -- 'moving' until the file is known to lie there, then 'kept'. 'altered': what lay in current/ was not what the run
+        -- had brought. 'lost': nothing lay there. 'expired': deleted by the rule for vanished files. 'pruning': going.
+        state       TEXT NOT NULL
+      );
+      CREATE INDEX version_parent ON version (parent, path, until_run);
+      CREATE INDEX version_path ON version (path, until_run);
+      CREATE INDEX version_until ON version (until_run);
+      CREATE INDEX version_unsettled ON version (state, id) WHERE state IN ('moving', 'pruning');
+      CREATE INDEX version_vanished ON version (retired_ms) WHERE reason = 'vanished' AND folder IS NOT NULL;
+
+      -- NULL: since a run before this step.
+      ALTER TABLE folder ADD COLUMN since_run INTEGER;
+      -- Folders that current/ had from the end of since_run until until_run.
+      CREATE TABLE past_folder (
+        path       TEXT NOT NULL,
+        parent     TEXT,
+        local_path TEXT NOT NULL,
+        since_run  INTEGER NOT NULL,
+        until_run  INTEGER NOT NULL,
+        PRIMARY KEY (path, until_run)
+      ) WITHOUT ROWID;
+      CREATE INDEX past_folder_parent ON past_folder (parent, path);
+      CREATE INDEX folder_missing ON folder (missing_since_run) WHERE missing_since_run IS NOT NULL;
+
+      -- 1: what lay under current/ after this run was not what lay there before.
+      ALTER TABLE run ADD COLUMN has_changed INTEGER NOT NULL DEFAULT 0;
+      UPDATE run SET has_changed = 1 WHERE id IN (SELECT DISTINCT run_id FROM file);
+
+      -- For a rename: the path under which the file was known.
+      ALTER TABLE run_step ADD COLUMN from_path TEXT;
+    `,
+  },
+  {
+    name: '0005-kept-files',
+    sql: `
+      -- The run from which on the file stays although it is missing, because somebody has decided so: it is never retired.
+      ALTER TABLE file ADD COLUMN kept_run INTEGER;
+    `,
+  },
 ];
