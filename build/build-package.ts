@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { appFiles } from './app-files.ts';
-import { checkSpk } from './check-spk.ts';
+import { checkSpk, developmentPackages } from './check-spk.ts';
 import { nativeModules } from './native.ts';
 import { spk } from './spk.ts';
 import { NODE_ABI_NAMES, PROCESSOR_NAMES } from './targets.ts';
@@ -45,7 +45,7 @@ export async function buildPackage(options: BuildOptions): Promise<BuiltPackage>
   ]);
   const thirdParty = thirdPartyTexts(root, app.packages);
   const bytes = spk({ root, version, createdAt: createdAt(root), app: app.files, native, thirdParty });
-  const faults = checkSpk(bytes);
+  const faults = checkSpk(bytes, { developmentPackages: developmentPackages(root), buildFolders: [root] });
   mkdirSync(options.outDir, { recursive: true });
   const file = join(options.outDir, `SiteBackup-${version}.spk`);
   writeFileSync(file, bytes);
