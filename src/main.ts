@@ -70,7 +70,7 @@ async function main(): Promise<void> {
     access: options.access,
   });
   process.stdout.write(`${text.t('service.listening', { address: service.address })}\n`);
-  if (options.readyFile !== undefined) writeReadyFile(options.readyFile, service);
+  if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, service);
   else if (service.setupCode !== undefined) {
     process.stdout.write(`${text.t('service.setup-code', { code: service.setupCode })}\n`);
   }
@@ -81,10 +81,16 @@ async function main(): Promise<void> {
  * Tells whoever started the program in the background that it answers, and where: spk/lib/service.sh reads it. The code
  * stands there for the owner only, and not in what is printed, which is kept as a log.
  */
-function writeReadyFile(path: string, service: Service): void {
+async function writeReadyFile(path: string, service: Service): Promise<void> {
   const lines = [`state=open`, `port=${service.port}`];
   if (service.setupCode !== undefined) lines.push(`setup-code=${service.setupCode}`);
-  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+  try {
+    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+  } catch (error) {
+    // Whoever waits for the file would take the service for one that hangs.
+    await service.stop();
+    throw error;
+  }
 }
 
 /** A second signal does not hurry: what is not finished would have to be copied again. */
@@ -109,12 +115,9 @@ try {
 } catch (error) {
   const words = isBackupError(error)
     ? `${text.t(`error.${error.code}`, error.facts)}\n${text.t(`error.${error.code}.do`, error.facts)}`
-    : (listenWords(error) ?? (error instanceof Error ? error.message : String(error)));
+    : error instanceof Error
+      ? error.message
+      : String(error);
   process.stderr.write(`${words}\n`);
   process.exitCode = 1;
-}
-
-function listenWords(error: unknown): string | undefined {
-  const { code, port } = error as { code?: unknown; port?: unknown };
-  return code === 'EADDRINUSE' && typeof port === 'number' ? text.t('service.port-taken', { port }) : undefined;
 }

@@ -5,15 +5,16 @@ text() {
 	case ${SYNOPKG_DSM_LANGUAGE:-enu} in
 	fre)
 		case $1 in
-		node-missing) echo "Site Backup a besoin du paquet « Node.js v22 », qui est absent, arrêté ou incomplet. Installez-le ou réparez-le dans le Centre de paquets, puis démarrez Site Backup." ;;
+		node-missing) echo "Site Backup a besoin du paquet « Node.js v22 », qui est absent, arrêté ou incomplet. Installez-le ou réparez-le dans le Centre de paquets, puis démarrez Site Backup." ;;
 		volume-full) echo "Le volume qui contient $2 est plein. Libérez de l'espace, puis démarrez Site Backup." ;;
-		not-writable) echo "Site Backup (utilisateur $3) ne peut pas écrire dans $2. Un administrateur peut lui rendre ce dossier par SSH : sudo chown -R $3 $2" ;;
-		start-failed) echo "Site Backup n'a pas démarré. Détails : $2" ;;
+		not-writable) echo "Site Backup (utilisateur $3) ne peut pas écrire dans $2. Un administrateur peut lui rendre ce dossier par SSH : sudo chown -R $3 $2" ;;
+		start-failed) echo "Site Backup n'a pas démarré. Détails : $2" ;;
 		start-slow) echo "Site Backup démarre encore, par exemple parce qu'une base de données est convertie. Sa page répondra dans quelques minutes." ;;
-		setup-code) echo "Ouvrez http://$2/ et saisissez ce code pour créer le premier compte : $3. Il est valable une heure ; un redémarrage du paquet en donne un autre." ;;
-		setup-done) echo "Aucun code n'est attendu : il existe déjà un compte, ou Site Backup est ouvert par DSM." ;;
+		needs-repair) echo "La base de données de Site Backup ne peut pas être ouverte. Ouvrez Site Backup : sa page dit ce qui ne va pas et ce que vous pouvez faire." ;;
+		setup-code) echo "Ouvrez http://$2/ et saisissez ce code pour créer le premier compte : $3. Il est valable une heure ; un redémarrage du paquet en donne un autre." ;;
+		setup-done) echo "Aucun code n'est attendu : il existe déjà un compte, ou Site Backup est ouvert par DSM." ;;
 		not-running) echo "Site Backup est arrêté. Démarrez-le dans le Centre de paquets." ;;
-		wrong-user) echo "Les données de Site Backup n'appartiennent qu'à l'utilisateur $2. Tapez : sudo -u $2 site-backup $3" ;;
+		wrong-user) echo "Les données de Site Backup n'appartiennent qu'à l'utilisateur $2. Tapez : sudo -u $2 site-backup $3" ;;
 		esac
 		;;
 	*)
@@ -23,6 +24,7 @@ text() {
 		not-writable) echo "Site Backup (user $3) cannot write to $2. An administrator can give the folder back by SSH: sudo chown -R $3 $2" ;;
 		start-failed) echo "Site Backup did not start. Details: $2" ;;
 		start-slow) echo "Site Backup is still starting, for example because a database is being converted. Its page will answer in a few minutes." ;;
+		needs-repair) echo "The database of Site Backup cannot be opened. Open Site Backup: its page says what is wrong and what you can do." ;;
 		setup-code) echo "Open http://$2/ and enter this code to create the first account: $3. It is valid for one hour; starting the package again gives another one." ;;
 		setup-done) echo "No code is asked for: there is an account already, or Site Backup is opened from DSM." ;;
 		not-running) echo "Site Backup is not running. Start it in Package Center." ;;

@@ -4,6 +4,8 @@
 START_SECONDS_MAX=60
 # A run is brought to a safe point meanwhile; after that the service is killed, which costs what is in hand and nothing else.
 STOP_SECONDS_MAX=30
+# A killed process goes as soon as the disk has answered it.
+KILL_SECONDS_MAX=5
 OUTPUT_LINES_MAX=12
 
 # Prints when process $1 was started, in the kernel's clock ticks (proc(5), field 22); false where it has gone.
@@ -95,6 +97,7 @@ await_answer() {
 		pause
 	done
 	remember_version
+	[ "$(value_of state "$READY")" != repair ] || tell needs-repair
 	code=$(value_of setup-code "$READY")
 	[ -z "$code" ] || tell setup-code "$(hostname):$(value_of port "$READY")" "$code"
 	return 0
@@ -110,16 +113,21 @@ remember_version() {
 stop_service() {
 	if pid=$(running_pid); then
 		kill -TERM "$pid" 2>/dev/null
-		end=$(($(now_s) + STOP_SECONDS_MAX))
-		while running_pid >/dev/null; do
-			if [ "$(now_s)" -ge "$end" ]; then
-				kill -KILL "$pid" 2>/dev/null
-				break
-			fi
-			pause
-		done
+		if ! await_end "$STOP_SECONDS_MAX"; then
+			kill -KILL "$pid" 2>/dev/null
+			await_end "$KILL_SECONDS_MAX"
+		fi
 	fi
 	rm -f "$PID_FILE" "$READY"
+}
+
+# Waits until the service has ended, $1 seconds at most; false where it still runs.
+await_end() {
+	end=$(($(now_s) + $1))
+	while running_pid >/dev/null; do
+		[ "$(now_s)" -lt "$end" ] || return 1
+		pause
+	done
 }
 
 # 0: running, 1: died and left its pid file, 3: not running (Synology's numbers, those of LSB).

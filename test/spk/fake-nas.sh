@@ -28,5 +28,6 @@ mount -t tmpfs none "$root$2"
 ip link set lo up
 hostname DiskStation
 echo ready
-# Lives until the test process closes the pipe, in whatever way it ends; the kernel then ends every process in here.
-exec chroot "$root" /bin/sh -c 'read -r _ || :'
+# Lives until the test process closes the pipe, in whatever way it ends; the kernel then ends every process in here. Bash,
+# because it also buries processes whose parent has gone, as init does.
+exec chroot "$root" /bin/bash -c 'read -r _ || :'

@@ -7,9 +7,10 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { nodeForTests } from './node-for-tests.ts';
+import { NODES, npmPackage } from '../../build/npm-package.ts';
 
 const CHECKOUT = resolve(import.meta.dirname, '../..');
+const PACKAGES = join(CHECKOUT, '.cache/packages');
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 /** A script of the package that takes longer hangs. */
 const COMMAND_MS_MAX = 120_000;
@@ -51,8 +52,14 @@ export function whyNasIsMissing(): string | undefined {
     : `missing: ${missing.join(', ')}: apt-get install util-linux iproute2 passwd`;
 }
 
+/** The program of a Node.js from npm, which stands for that of Synology's package: its interface for native code is the same. */
+export async function nodeProgram(name: keyof typeof NODES): Promise<string> {
+  return join(await npmPackage(NODES[name], PACKAGES), 'bin/node');
+}
+
+/** A NAS with DSM's Node.js v22 (the release that Synology is known to have shipped), and no package of ours yet. */
 export async function startFakeNas(): Promise<FakeNas> {
-  const node = nodeForTests();
+  const node = await nodeProgram('x64-22.13.1');
   const folder = mkdtempSync(join(tmpdir(), 'site-backup-nas-'));
   const spaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--net', '--uts', '--ipc'];
   const script = join(import.meta.dirname, 'fake-nas.sh');

@@ -112,7 +112,7 @@ export class ScriptedConnection {
   async nextPort(): Promise<PassivePort> {
     // Opening a port for every transfer would take longer than a small file.
     const oldest = this.#ports.length < PASSIVE_PORTS ? undefined : this.#ports.shift();
-    const port = oldest ?? (await PassivePort.open());
+    const port = oldest ?? (await PassivePort.open(this.options.listensOn));
     this.#ports.push(port);
     if (this.signal.aborted) port.close();
     return port;

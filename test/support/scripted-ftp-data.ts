@@ -30,10 +30,10 @@ export class PassivePort {
     });
   }
 
-  static async open(): Promise<PassivePort> {
+  static async open(address: string): Promise<PassivePort> {
     // Half-open, so that a client that closes early does not cut off what is on its way to it.
     const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.listen(0, '127.0.0.1');
+    server.listen(0, address);
     await once(server, 'listening');
     return new PassivePort(server);
   }

@@ -13,6 +13,8 @@ export interface ScriptedServerOptions {
   hasPasv: boolean;
   hasRest: boolean;
   hasFeat: boolean;
+  /** FEAT names MFMT, as most servers do: by it some clients judge whether times can be trusted. It is never granted. */
+  hasMfmt: boolean;
   /** The lines of FEAT without their leading space, instead of the true ones. */
   features: readonly string[] | undefined;
 
@@ -56,6 +58,8 @@ export interface ScriptedServerOptions {
   maxConnections: number;
   maxConnectionsReply: string;
   maxConnectionsAt: 'greeting' | 'login';
+  /** The address of this machine that it listens on, for control and data. */
+  listensOn: string;
   /** The address in the answer to PASV, which may be a lie. */
   pasvHost: string;
   /** Wait before every reply. */
@@ -78,6 +82,7 @@ export const DEFAULT_OPTIONS: ScriptedServerOptions = {
   hasPasv: true,
   hasRest: true,
   hasFeat: true,
+  hasMfmt: false,
   features: undefined,
   listStyle: 'unix',
   listOptions: 'honoured',
@@ -101,6 +106,7 @@ export const DEFAULT_OPTIONS: ScriptedServerOptions = {
   maxConnections: Infinity,
   maxConnectionsReply: '421 Too many connections from this IP address.',
   maxConnectionsAt: 'greeting',
+  listensOn: '127.0.0.1',
   pasvHost: '127.0.0.1',
   delayMs: 0,
   idleTimeoutMs: undefined,

@@ -18,7 +18,7 @@ export interface LoggedCommand {
 }
 
 /**
- * A real FTP server on 127.0.0.1 whose files are in memory and whose every answer a test can change. Passive mode
+ * A real FTP server whose files are in memory and whose every answer a test can change. Passive mode
  * only. It accepts no writing command.
  */
 export class ScriptedServer implements ScriptedHost {
@@ -92,7 +92,7 @@ export class ScriptedServer implements ScriptedHost {
   }
 
   async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
+    this.#server.listen(0, this.options.listensOn);
     await once(this.#server, 'listening');
   }
 
@@ -137,7 +137,7 @@ export class ScriptedServer implements ScriptedHost {
   }
 }
 
-/** Starts a server on a free port of 127.0.0.1. What is not given is as in DEFAULT_OPTIONS. */
+/** Starts a server on a free port. What is not given is as in DEFAULT_OPTIONS. */
 export async function startScriptedServer(options: Partial<ScriptedServerOptions> = {}): Promise<ScriptedServer> {
   const all = { ...DEFAULT_OPTIONS, ...options };
   const certificate = all.certificate ?? (all.tls === 'none' ? undefined : await makeSelfSignedCertificate());

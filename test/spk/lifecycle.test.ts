@@ -1,0 +1,212 @@
+/** The life of the package on a NAS, as an administrator sees it, in the mode with a password of its own. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { chromium } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { EN, OWNER, signIn, until, whyBrowserIsMissing } from '../support/browser-fixture.ts';
+import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
+import { startScriptedServer } from '../support/scripted-ftp-server.ts';
+import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+import { startFakeNas, whyNasIsMissing } from './fake-nas.ts';
+import type { FakeNas } from './fake-nas.ts';
+import { PackageCenter } from './package-center.ts';
+import type { Answers } from './package-center.ts';
+import { spkForTests } from './spk-for-tests.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+const PAGE_TIMEOUT_MS = 20_000;
+const RUN_MS_MAX = 60_000;
+const ANSWERS: Answers = {
+  wizard_share: 'web-backup',
+  wizard_access_dsm: 'false',
+  wizard_access_password: 'true',
+};
+const SITE = { '/index.html': 'hello', '/img/logo.svg': '<svg/>', '/about/us.html': 'we' };
+
+const skip = whyNasIsMissing() ?? whyBrowserIsMissing() ?? false;
+
+describe('the package on a NAS', { skip }, () => {
+  let nas: FakeNas;
+  let center: PackageCenter;
+  let browser: Browser;
+  let page: Page;
+  let site: ScriptedServer;
+  let oldSpk = '';
+  let newSpk = '';
+  let origin = '';
+  let startDialog = '';
+  const copy = '/volume1/web-backup/atelier-martin/current';
+  const inVar = (name: string): string => nas.file(`${center.place('var')}/${name}`);
+
+  before(async () => {
+    [oldSpk, newSpk] = [await spkForTests('0.1.0-0001'), await spkForTests('0.10.0-0002')];
+    nas = await startFakeNas();
+    center = new PackageCenter(nas);
+    origin = `http://${nas.address}:8377`;
+    site = await startScriptedServer({ listensOn: nas.clientAddress, pasvHost: nas.clientAddress });
+    for (const [path, content] of Object.entries(SITE)) site.tree.writeFile(path, content);
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    page = await browser.newPage({ locale: 'en-GB' });
+    page.setDefaultTimeout(PAGE_TIMEOUT_MS);
+  });
+  after(async () => {
+    await browser.close();
+    await site.stop();
+    await nas.stop();
+  });
+
+  it('installs as its own user, and keeps what the wizard was answered', async () => {
+    const outcome = await center.install(oldSpk, ANSWERS);
+    assert.deepEqual(outcome, { isDone: true, dialog: '', steps: ['preinst 0', 'postinst 0'] });
+    assert.equal(readFileSync(inVar('answers.conf'), 'utf8'), 'access=password\nshare=web-backup\n');
+    assert.equal(await center.status(), 3);
+  });
+
+  it('starts, and shows in the dialog where to go and the code of the first sign-in', async () => {
+    const outcome = await center.start();
+    assert.deepEqual(outcome.steps, ['prestart 0', 'start 0']);
+    startDialog = outcome.dialog;
+    assert.match(startDialog, /http:\/\/DiskStation:8377\/ .*: [A-Z2-9]{4}(-[A-Z2-9]{4}){3}\./);
+    assert.equal(await center.status(), 0);
+    assert.equal(statSync(inVar('data')).mode & 0o777, 0o700);
+    const code = /[A-Z2-9]{4}(-[A-Z2-9]{4}){3}/.exec(startDialog)?.[0] ?? '';
+    assert.ok(!readFileSync(inVar('site-backup.out'), 'utf8').includes(code), 'the code stays out of what is kept');
+  });
+
+  it('is set up with that code, and backs up a site into the shared folder of the wizard', async () => {
+    await page.goto(origin);
+    await page.locator('#code').fill(/[A-Z2-9]{4}(-[A-Z2-9]{4}){3}/.exec(startDialog)?.[0] ?? '');
+    await page.locator('#name').fill(OWNER.name);
+    await page.locator('#password').fill(OWNER.password);
+    await page.locator('#again').fill(OWNER.password);
+    await page.getByRole('button', { name: EN.t('su.go') }).click();
+    await page.waitForURL('**/tasks');
+
+    await page.goto(`${origin}/tasks/new`);
+    await page.locator('input[name=protocol][value=ftp]').check({ force: true });
+    await page.locator('#host').fill(site.address.host);
+    await page.locator('#port').fill(String(site.address.port));
+    await page.locator('#user').fill(SCRIPTED_USER);
+    await page.locator('#password').fill(SCRIPTED_PASSWORD);
+    await page.locator('#name').fill('Atelier Martin');
+    await page.getByRole('button', { name: EN.t('wz.test') }).click();
+    await page.waitForURL('**/folders');
+    await page.getByRole('button', { name: EN.t('act.next'), exact: true }).click();
+    await page.waitForURL('**/schedule');
+    await page.getByText(EN.t('when.manual'), { exact: true }).click();
+    await page.getByRole('button', { name: EN.t('act.next'), exact: true }).click();
+    await page.waitForURL('**/check');
+    await page.getByRole('button', { name: EN.t('act.create') }).click();
+    await page.waitForURL(/\/tasks\/\d+-atelier-martin/);
+    await until(() => readIndex() === 'hello', RUN_MS_MAX, 'the first backup');
+    assert.equal(readFileSync(nas.file(`${copy}/img/logo.svg`), 'utf8'), '<svg/>');
+  });
+
+  it('is not started twice', async () => {
+    const before = readFileSync(inVar('site-backup.pid'), 'utf8');
+    assert.deepEqual((await center.start()).steps, ['prestart 0', 'start 0']);
+    assert.equal(readFileSync(inVar('site-backup.pid'), 'utf8'), before);
+    assert.equal((await nas.must(['pgrep', '-fc', 'app/main.js'])).trim(), '1');
+  });
+
+  it('keeps tasks, passwords, accounts, history and index over an upgrade, and goes on with them', async () => {
+    await until(async () => (await runWords()).length === 1, RUN_MS_MAX, 'the end of the first run');
+    const key = readFileSync(inVar('data/secret.key'));
+    const fetched = site.count('RETR');
+    const outcome = await center.upgrade(newSpk);
+    assert.deepEqual(outcome, {
+      isDone: true,
+      dialog: '',
+      steps: ['prestop 0', 'stop 0', 'preupgrade 0', 'preuninst 0', 'postuninst 0'].concat([
+        'preinst 0',
+        'postinst 0',
+        'postupgrade 0',
+        'prestart 0',
+        'start 0',
+      ]),
+    });
+    assert.equal(await center.status(), 0);
+    assert.deepEqual(readFileSync(inVar('data/secret.key')), key);
+    await page.context().clearCookies();
+    await signIn(page, origin);
+    await page.goto(`${origin}/about`);
+    assert.match(await page.locator('main').innerText(), /0\.10\.0/);
+    site.tree.writeFile('/index.html', 'hello again');
+    await page.goto(`${origin}/tasks`);
+    await page.getByRole('link', { name: 'Atelier Martin' }).first().click();
+    await page
+      .getByRole('button', { name: EN.t('act.backup') })
+      .first()
+      .click();
+    await until(() => readIndex() === 'hello again', RUN_MS_MAX, 'the backup after the upgrade');
+    await until(async () => (await runWords()).length === 2, RUN_MS_MAX, 'the end of the second run');
+    // The index is known: only the changed file came again.
+    assert.equal(site.count('RETR'), fetched + 1);
+  });
+
+  it('refuses an older version with a sentence, and works on as it was', async () => {
+    const outcome = await center.upgrade(oldSpk);
+    assert.equal(outcome.isDone, false);
+    assert.deepEqual(outcome.steps, ['prestop 0', 'stop 0', 'preupgrade 1']);
+    assert.match(outcome.dialog, /used by Site Backup 0\.10\.0-0002; version 0\.1\.0-0001 is older/);
+    assert.equal((await center.start()).isDone, true);
+    await page.goto(`${origin}/tasks`);
+    await page.getByRole('link', { name: 'Atelier Martin' }).first().waitFor();
+  });
+
+  it('gives the command to its own user, and says so to others', async () => {
+    const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'en_US.UTF-8' };
+    assert.equal(await nas.must(['site-backup', '--version'], { environment }), '0.10.0\n');
+    const byRoot = await nas.run(['site-backup', 'run', 'x.json'], { environment });
+    assert.equal(byRoot.code, 64);
+    assert.match(byRoot.stderr, /sudo -u sitebackup site-backup run x\.json/);
+    const byOwner = await nas.must(['site-backup', 'setup-code'], { environment, user: center.user });
+    assert.match(byOwner, /there is an account already/);
+  });
+
+  it('stops, and frees its port', async () => {
+    assert.deepEqual((await center.stop()).steps, ['prestop 0', 'stop 0']);
+    assert.equal(await center.status(), 3);
+    await assert.rejects(fetch(origin));
+    assert.equal((await nas.run(['pgrep', '-f', 'app/main.js'])).code, 1);
+  });
+
+  it('comes up with the NAS, without a status from Package Center', async () => {
+    assert.equal((await center.boot()).isDone, true);
+    assert.equal((await fetch(`${origin}/login`)).status, 200);
+    assert.equal((await center.shutDown()).isDone, true);
+    assert.equal(await center.status(), 3);
+  });
+
+  it('keeps settings and history at an uninstall that is asked to, and a new installation goes on with them', async () => {
+    assert.equal((await center.uninstall({ wizard_keep_data: 'true', wizard_delete_data: 'false' })).isDone, true);
+    assert.ok(existsSync(inVar('data/site-backup.sqlite')));
+    assert.equal((await center.install(newSpk, ANSWERS)).isDone, true);
+    const outcome = await center.start();
+    assert.deepEqual([outcome.isDone, outcome.dialog], [true, '']);
+    await page.context().clearCookies();
+    await signIn(page, origin);
+    assert.equal((await runWords()).length, 2);
+  });
+
+  it('deletes settings and history at an uninstall that is asked to, and never a backup', async () => {
+    const outcome = await center.uninstall({ wizard_keep_data: 'false', wizard_delete_data: 'true' });
+    assert.deepEqual(outcome.steps, ['prestop 0', 'stop 0', 'preuninst 0', 'postuninst 0']);
+    assert.deepEqual(readdirSync(nas.file(center.place('var'))), []);
+    assert.equal(existsSync(nas.file(center.place('target'))), false);
+    assert.equal(readIndex(), 'hello again');
+  });
+
+  function readIndex(): string {
+    const file = nas.file(`${copy}/index.html`);
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  /** One line for each ended run of the list. */
+  async function runWords(): Promise<string[]> {
+    await page.goto(`${origin}/runs`);
+    const lines = await page.locator('main').innerText();
+    return lines.match(new RegExp(`Atelier Martin – ${EN.t('st.ok')}`, 'g')) ?? [];
+  }
+});
