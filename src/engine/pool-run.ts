@@ -33,6 +33,8 @@ export interface PoolRunOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Something is tried again. */
+  readonly onRetry?: (() => void) | undefined;
 }
 
 /** What a run of workers needs of the pool of connections. */
@@ -156,6 +158,7 @@ export class PoolRun<T> {
       if (error.code === 'server-busy') this.#seat.onBusy();
       if (error.isRetried && job.attempt < options.retries.attempts) {
         const delayMs = retryDelayMs(job.attempt, options.retries.firstDelaySeconds);
+        options.onRetry?.();
         options.log.info('retry', { code: error.code, detail: error.detail, attempt: job.attempt, inMs: delayMs });
         this.#retries.push({
           item: job.item,

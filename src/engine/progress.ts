@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts';
+import { TransferSlots } from './transfer-progress.ts';
+import type { TransferProgress, TransferSnapshot } from './transfer-progress.ts';
 
 /** Where a run is. The steps follow each other in this order. */
 export type RunStage = 'connecting' | 'scanning' | 'planning' | 'transferring' | 'finishing';
@@ -22,8 +24,12 @@ export interface ProgressSnapshot {
   /** Undefined while it cannot be told honestly. */
   readonly secondsLeft: number | undefined;
   readonly connections: number;
+  /** Files, folders and connections that were tried again. */
+  readonly retries: number;
   /** The file that began last, decoded for people. */
   readonly currentPath: string | undefined;
+  /** What arrives now: no more than there are connections, and TRANSFERS_TOLD_MAX. */
+  readonly transfers: readonly TransferSnapshot[];
 }
 
 const RATE_WINDOW_MS = 10_000;
@@ -48,7 +54,9 @@ export class ProgressMeter {
   /** Content bytes received, repeated ones included. */
   bytesReceived = 0;
   connections = 0;
+  retries = 0;
   currentPath: string | undefined;
+  readonly #transfers = new TransferSlots();
   readonly #clock: Clock;
   readonly #tell: ((snapshot: ProgressSnapshot) => void) | undefined;
   readonly #startedMs: number;
@@ -82,6 +90,15 @@ export class ProgressMeter {
     if (now - this.#toldMs >= TELL_EVERY_MS) this.#publish(now);
   }
 
+  /** A file begins to arrive; `endTransfer` when it is there or has failed. */
+  beginTransfer(path: string, sizeBytes: number): TransferProgress {
+    return this.#transfers.begin(path, sizeBytes, this.#clock.steadyMs());
+  }
+
+  endTransfer(transfer: TransferProgress): void {
+    transfer.endedMs = this.#clock.steadyMs();
+  }
+
   snapshot(): ProgressSnapshot {
     const now = this.#clock.steadyMs();
     const { bytesPerSecond, filesPerSecond } = this.#rates(now);
@@ -99,7 +116,9 @@ export class ProgressMeter {
       bytesPerSecond,
       secondsLeft: this.#secondsLeft(now, bytesPerSecond, filesPerSecond),
       connections: this.connections,
+      retries: this.retries,
       currentPath: this.currentPath,
+      transfers: this.stage === 'transferring' ? this.#transfers.snapshots(now) : [],
     };
   }
 

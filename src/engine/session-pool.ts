@@ -158,12 +158,13 @@ export class SessionPool {
 
   /** Waits before the next try to connect, or throws where there must be none. */
   async #afterRefusal(error: unknown): Promise<void> {
-    const { signal, retries, clock, log } = this.#options;
+    const { signal, retries, clock, log, onRetry } = this.#options;
     throwIfCancelled(signal);
     if (!isBackupError(error) || !error.isRetried) throw error;
     this.#openFailures++;
     if (this.#openFailures >= retries.attempts) throw error;
     const delayMs = retryDelayMs(this.#openFailures, retries.firstDelaySeconds);
+    onRetry?.();
     log.warn('connect-failed', { code: error.code, detail: error.detail, retryInMs: delayMs });
     await sleepOrCancel(clock, delayMs, signal);
   }

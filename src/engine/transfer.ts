@@ -10,6 +10,7 @@ import { COARSE_STAMP_SETTLES_MS, isUnsettledAfterRead } from './decide.ts';
 import { partId } from './part-id.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunContext } from './run-context.ts';
+import type { TransferProgress } from './transfer-progress.ts';
 
 /** Smaller parts begin anew: asking for the rest would cost as much. */
 export const RESUME_BYTES_MIN = 1024 * 1024;
@@ -111,8 +112,9 @@ export class FileTransfer {
     const readMs = clock.nowMs();
     const part = await this.#target.openPart(partId(path, entry));
     const received = { bytes: 0 };
+    const shown = progress.beginTransfer(decodeRemoteName(path), expected.sizeBytes);
     try {
-      await this.#receive(session, subject, part, expected, received);
+      await this.#receive(session, subject, part, expected, { received, shown });
       const mustAsk = session.capabilities.hasStat && settings.verification.restat;
       const after = mustAsk ? await session.stat(path) : undefined;
       assertUnchanged(expected, after, entry, readMs);
@@ -131,6 +133,8 @@ export class FileTransfer {
         throw new BackupError('file-vanished', { cause: error });
       }
       throw error;
+    } finally {
+      progress.endTransfer(shown);
     }
   }
 
@@ -139,7 +143,7 @@ export class FileTransfer {
     { path, entry }: Subject,
     part: Part,
     expected: Expected,
-    received: { bytes: number },
+    { received, shown }: { readonly received: { bytes: number }; readonly shown: TransferProgress },
   ): Promise<void> {
     const { signal, log, progress, speedLimit } = this.#context;
     const from = async (startAt: number): Promise<void> => {
@@ -147,12 +151,14 @@ export class FileTransfer {
         received.bytes += bytes;
         progress.bytesReceived += bytes;
         progress.bytesDone += bytes;
+        shown.doneBytes += bytes;
         progress.touch();
       };
       const pace = (bytes: number): Promise<void> | undefined => speedLimit.pace(bytes, signal);
       const sink = await part.sink({ startAt, maxBytes: expected.sizeBytes, signal, onBytes, pace });
       received.bytes += startAt;
       progress.bytesDone += startAt;
+      shown.beginAt(startAt);
       await session.download(path, sink, startAt);
     };
     const canResume =

@@ -4,7 +4,7 @@ import { answerGone } from './error-pages.ts';
 import { liveHubOf } from './live-hub.ts';
 import type { LiveHub } from './live-hub.ts';
 import { buildLiveRun } from './pages/live-run.ts';
-import type { LiveRunView } from './pages/live-run.ts';
+import type { LiveRunView, TransferView } from './pages/live-run.ts';
 import { outcomeState } from './pages/task-state.ts';
 import { pageOf } from './page-context.ts';
 import type { PageContext } from './page-context.ts';
@@ -138,7 +138,14 @@ function liveValues(services: Services, topics: readonly Topic[], page: PageCont
       const activity = services.runner.activity(topic.taskId);
       if (activity === undefined || activity.phase === 'queued') continue;
       const view = liveRun(services, activity, page);
-      for (const name of RUN_VALUES) values[`run.${activity.runId}.${name}`] = view[name] ?? null;
+      const key = `run.${activity.runId}`;
+      for (const name of RUN_VALUES) values[`${key}.${name}`] = view[name] ?? null;
+      for (const [slot, transfer] of view.transfers.entries()) {
+        // Nothing but an empty name is told of an empty row.
+        for (const name of transfer.name === '' ? (['name'] as const) : TRANSFER_VALUES) {
+          values[`${key}.${slot}.${name}`] = transfer[name];
+        }
+      }
     }
   }
   return values;
@@ -155,9 +162,13 @@ const RUN_VALUES = [
   'elapsed',
   'connections',
   'failed',
-  'current',
+  'retries',
+  'scan',
   'stalled',
+  'transferCount',
 ] as const satisfies readonly (keyof LiveRunView)[];
+
+const TRANSFER_VALUES = ['folder', 'name', 'size', 'share', 'speed'] as const satisfies readonly (keyof TransferView)[];
 
 function liveRun(services: Services, activity: TaskActivity, page: PageContext): LiveRunView {
   const trail = liveHubOf(services).trail(activity.runId);

@@ -51,8 +51,12 @@ const PROGRESS: NonNullable<TaskActivity['progress']> = {
   bytesPerSecond: 5000,
   secondsLeft: undefined,
   connections: 2,
+  retries: 0,
   currentPath: HOSTILE[0],
+  transfers: [],
 };
+
+const transferOf = (path: string) => ({ slot: 0, path, sizeBytes: 1000, doneBytes: 300, bytesPerSecond: 100 });
 
 describe('the pages that show', () => {
   let web: WebApp;
@@ -127,7 +131,7 @@ describe('the pages that show', () => {
       );
       paths.push(`/runs/${runId}?tab=log`, `/runs/${runId}?cause=permission-denied`, `/runs/${runId - 1}`);
       paths.push(`/logs?q=${encodeURIComponent(name)}`, `/tasks?q=${encodeURIComponent(name)}`);
-      runner.set(activity(taskId, runId, { progress: { ...PROGRESS, currentPath: name } }));
+      runner.set(activity(taskId, runId, { progress: { ...PROGRESS, transfers: [transferOf(name)] } }));
       paths.push(`/tasks/${taskId}?x`);
     }
     writeFileSync(web.services.logFile, `${log.join('\n')}\n`);

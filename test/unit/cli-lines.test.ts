@@ -26,7 +26,9 @@ const SNAPSHOT: ProgressSnapshot = {
   bytesPerSecond: 2048,
   secondsLeft: 90,
   connections: 3,
+  retries: 0,
   currentPath: '/wp-content/uploads/2026/11/日本の夏.webp',
+  transfers: [],
 };
 
 const REPORT: RunReport = {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { TRANSFERS_TOLD_MAX } from '../../src/engine/transfer-progress.ts';
 import { createText } from '../../src/text.ts';
 import type { TaskActivity } from '../../src/tasks/task-runner.ts';
 import { createDates } from '../../src/web/dates.ts';
-import { buildLiveRun, roundedLeftMs } from '../../src/web/pages/live-run.ts';
+import { TRANSFER_ROWS, buildLiveRun, roundedLeftMs } from '../../src/web/pages/live-run.ts';
 import type { LiveRunInput } from '../../src/web/pages/live-run.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12);
@@ -27,7 +28,9 @@ const PROGRESS: Progress = {
   bytesPerSecond: 1024 ** 2,
   secondsLeft: 500,
   connections: 4,
+  retries: 0,
   currentPath: 'a/b.jpg',
+  transfers: [],
 };
 
 function input(progress: Partial<Progress> | undefined, more: Partial<LiveRunInput> = {}): LiveRunInput {
@@ -51,6 +54,27 @@ function input(progress: Partial<Progress> | undefined, more: Partial<LiveRunInp
 const build = (...given: Parameters<typeof input>) => buildLiveRun(input(...given), text, dates);
 
 describe('the numbers of a run under way', () => {
+  it('show each file that arrives in its row, and leave the others empty', () => {
+    const transfers = [
+      { slot: 1, path: 'wp-content/uploads/a.jpg', sizeBytes: 2048, doneBytes: 512, bytesPerSecond: 1024 },
+      { slot: 3, path: 'empty', sizeBytes: 0, doneBytes: 0, bytesPerSecond: 0 },
+    ];
+    const view = build({ transfers });
+    assert.equal(view.transfers.length, TRANSFER_ROWS);
+    assert.deepEqual(view.transfers[1], {
+      folder: 'wp-content/uploads/',
+      name: 'a.jpg',
+      size: '2 KB',
+      share: 25,
+      speed: '1 KB/s',
+    });
+    assert.deepEqual([view.transfers[3]?.name, view.transfers[3]?.share], ['empty', 100]);
+    assert.deepEqual(view.transfers.filter(({ name }) => name !== '').length, 2);
+    assert.equal(view.transferCount, '(2)');
+    assert.equal(build({ retries: 14 }).retries, '14');
+    assert.equal(TRANSFER_ROWS, TRANSFERS_TOLD_MAX);
+  });
+
   it('show the lesser share of files and bytes', () => {
     assert.equal(build({}).percent, '41%');
     assert.equal(build({ bytesDone: 0 }).percent, '0%');

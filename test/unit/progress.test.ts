@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { ProgressMeter } from '../../src/engine/progress.ts';
 import type { ProgressSnapshot } from '../../src/engine/progress.ts';
+import { TRANSFERS_TOLD_MAX } from '../../src/engine/transfer-progress.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 function meter(): { clock: FakeClock; progress: ProgressMeter; told: ProgressSnapshot[] } {
@@ -117,5 +119,66 @@ describe('the progress of a run', () => {
     bench.progress.enter('transferring');
     transfer(bench, 600, { bytes: 1000, files: 1 });
     assert.equal(bench.told.at(-1)?.secondsLeft, 0);
+  });
+
+  it('tells of each file that arrives in a place of its own, with what is there and how fast it comes', () => {
+    const { clock, progress } = meter();
+    progress.enter('transferring');
+    const big = progress.beginTransfer('/video.mp4', 10_000_000);
+    const small = progress.beginTransfer('/a.css', 1000);
+    for (let second = 0; second < 30; second++) {
+      clock.advance(1000);
+      big.doneBytes += second < 20 ? 50_000 : 200_000;
+      progress.snapshot();
+    }
+    small.doneBytes = 1000;
+    progress.endTransfer(small);
+    const [first, second] = progress.snapshot().transfers;
+    assert.equal(first?.doneBytes, 3_000_000);
+    assert.equal(first.bytesPerSecond, 200_000, 'the last seconds count');
+    assert.deepEqual([second?.path, second?.doneBytes], ['/a.css', 1000], 'what has just arrived is still told');
+    clock.advance(2000);
+    assert.deepEqual(
+      progress.snapshot().transfers.map(({ path }) => path),
+      ['/video.mp4'],
+    );
+    const next = progress.beginTransfer('/b.css', 1);
+    assert.deepEqual(
+      progress.snapshot().transfers.map(({ slot, path }) => [slot, path]),
+      [
+        [0, '/video.mp4'],
+        [1, '/b.css'],
+      ],
+    );
+    assert.equal(next.doneBytes, 0);
+  });
+
+  it('does not take what an earlier run has brought for speed', () => {
+    const { clock, progress } = meter();
+    progress.enter('transferring');
+    progress.beginTransfer('/video.mp4', 10_000_000).beginAt(9_000_000);
+    clock.advance(1000);
+    const [first] = progress.snapshot().transfers;
+    assert.deepEqual([first?.doneBytes, first?.bytesPerSecond], [9_000_000, 0]);
+  });
+
+  it('never tells of more files at once than arrive, nor of more than is bounded', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (begins) => {
+        const { clock, progress } = meter();
+        progress.enter('transferring');
+        const running: ReturnType<typeof progress.beginTransfer>[] = [];
+        let most = 0;
+        for (const isBegun of begins) {
+          clock.advance(10);
+          if (isBegun) running.push(progress.beginTransfer('/f', 1));
+          else if (running.length > 0) progress.endTransfer(running.shift() ?? assert.fail());
+          most = Math.max(most, running.length);
+          const slots = progress.snapshot().transfers.map(({ slot }) => slot);
+          assert.ok(slots.length <= Math.min(most, TRANSFERS_TOLD_MAX));
+          assert.equal(new Set(slots).size, slots.length);
+        }
+      }),
+    );
   });
 });

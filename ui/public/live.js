@@ -97,6 +97,7 @@ function setValue(place, value) {
   const words = value === null ? '' : String(value);
   if (place.textContent !== words) place.textContent = words;
   if (place.matches('h2')) place.hidden = words === '';
+  if (place.matches('.base')) place.closest('tr').hidden = words === '';
 }
 
 // --- parts of the page
@@ -115,6 +116,17 @@ function isInUse(part) {
   );
 }
 
+async function ask(url) {
+  const answer = await fetch(url, { headers: { 'X-Background': '1' } });
+  // Signed out meanwhile, or the task is gone: the page itself says so, and leads to the sign-in and back.
+  if (answer.redirected || [401, 403, 404].includes(answer.status)) {
+    location.reload();
+    return undefined;
+  }
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer;
+}
+
 async function refresh() {
   if (isFetching || document.hidden) {
     isWanted = true;
@@ -125,14 +137,8 @@ async function refresh() {
   waitMs = FETCH_MS_MIN;
   fetchedMs = Date.now();
   try {
-    const answer = await fetch(location.href, { headers: { 'X-Background': '1' }, credentials: 'same-origin' });
-    // Signed out meanwhile: the page itself leads to the sign-in and back.
-    if (answer.redirected || answer.status === 401 || answer.status === 403 || answer.status === 404) {
-      location.reload();
-      return;
-    }
-    if (!answer.ok) throw new Error(String(answer.status));
-    replaceParts(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+    const answer = await ask(location.href);
+    if (answer) replaceParts(new DOMParser().parseFromString(await answer.text(), 'text/html'));
   } catch {
     later();
   } finally {
@@ -281,12 +287,8 @@ function stopPolling() {
 async function poll() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(root.dataset.livePoll, { credentials: 'same-origin' });
-    if (answer.status === 401 || answer.status === 403 || answer.redirected) {
-      location.reload();
-      return;
-    }
-    if (!answer.ok) throw new Error(String(answer.status));
+    const answer = await ask(root.dataset.livePoll);
+    if (!answer) return;
     const { sequence: news, values } = await answer.json();
     showLive(true);
     setValues(values);

@@ -14,9 +14,9 @@ function menuFor(link) {
   const menu = template.content.firstElementChild.cloneNode(true);
   const button = menu.firstElementChild;
   button.title = link.title;
-  for (const item of menu.querySelectorAll('[href]:not(use)')) item.href = `${link.href}/${item.getAttribute('href')}`;
-  for (const item of menu.querySelectorAll('[formaction]')) {
-    item.formAction = `${link.href}/${item.getAttribute('formaction')}`;
+  for (const item of menu.querySelectorAll('a, button')) {
+    const name = item.matches('a') ? 'href' : 'formaction';
+    item.setAttribute(name, `${link.href}/${item.getAttribute(name)}`);
   }
   const hadFocus = link === document.activeElement;
   link.replaceWith(menu);

@@ -20,6 +20,7 @@ const PHASE_OF_STAGE = { connecting: 0, scanning: 1, planning: 1, transferring: 
 /** The numbers of a run under way, in words. All strings may stand in a page as they are told; none is HTML. */
 export interface LiveRunView {
   readonly phase: number;
+  readonly isTransferring: boolean;
   /** Empty while there is no total. */
   readonly percent: string;
   /** 0 to 100; undefined while there is no total: an invented one would be a lie. */
@@ -32,11 +33,29 @@ export interface LiveRunView {
   readonly elapsed: string;
   readonly connections: string;
   readonly failed: string;
-  readonly current: string;
+  readonly retries: string;
+  /** What looking at the site has found; empty before its end. */
+  readonly scan: string;
   readonly stalled: string;
+  /** TRANSFER_ROWS of them: a file stays in its row until it is there. */
+  readonly transfers: readonly TransferView[];
+  readonly transferCount: string;
   /** One line for the list of tasks. */
   readonly short: string;
 }
+
+/** One row of the files that arrive; without a name it is empty, and not shown. */
+export interface TransferView {
+  readonly folder: string;
+  readonly name: string;
+  readonly size: string;
+  /** 0 to 100. */
+  readonly share: number;
+  readonly speed: string;
+}
+
+/** A run tells of at most so many files at once. */
+export const TRANSFER_ROWS = 16;
 
 export interface LiveRunInput {
   readonly activity: TaskActivity;
@@ -51,8 +70,8 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
   const { progress } = activity;
   const { t } = text;
   const stage = progress?.stage ?? 'connecting';
-  const isTransferring = stage === 'transferring' || stage === 'finishing';
-  const share = progress === undefined || !isTransferring ? undefined : shareDone(progress);
+  const hasTotal = stage === 'transferring' || stage === 'finishing';
+  const share = progress === undefined || !hasTotal ? undefined : shareDone(progress);
   const percent = share === undefined ? '' : t('pr.percent', { n: share });
   const leftMs = stage === 'transferring' ? honestLeftMs(progress, trail, nowMs) : undefined;
   const about = leftMs === undefined ? undefined : t('pr.about', { x: roughDuration(leftMs, text) });
@@ -60,6 +79,7 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
   const speed = progress?.bytesPerSecond ?? 0;
   return {
     phase: PHASE_OF_STAGE[stage],
+    isTransferring: stage === 'transferring',
     percent,
     progress: share,
     headline: headline(input, text),
@@ -70,11 +90,38 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
     elapsed: elapsedMs < 10_000 ? roughDuration(elapsedMs, text) : text.duration(elapsedMs),
     connections: text.number(progress?.connections ?? 0),
     failed: text.number(progress?.filesFailed ?? 0),
-    current: stage === 'transferring' ? (progress?.currentPath ?? '') : '',
+    retries: text.number(progress?.retries ?? 0),
+    scan: hasTotal ? scanWords(progress, text) : '',
     stalled: stalledWords(input, text),
+    transfers: transferViews(progress, text),
+    transferCount: text.t('td.transfer-count', { n: progress?.transfers.length ?? 0 }),
     short: shortLine(input, { percent, about }, text),
   };
 }
+
+function scanWords(progress: TaskActivity['progress'], text: Text): string {
+  const { filesListed = 0, filesPlanned = 0 } = progress ?? {};
+  return text.t('pr.scan', { count: filesListed, n: filesListed, copy: filesPlanned });
+}
+
+function transferViews(progress: TaskActivity['progress'], text: Text): TransferView[] {
+  return Array.from({ length: TRANSFER_ROWS }, (_, slot) => {
+    const transfer = progress?.transfers.find((one) => one.slot === slot);
+    if (transfer === undefined) return NO_TRANSFER;
+    const { path, sizeBytes, doneBytes, bytesPerSecond } = transfer;
+    const cut = path.lastIndexOf('/') + 1;
+    const share = sizeBytes === 0 ? 100 : Math.floor((doneBytes / sizeBytes) * 100);
+    return {
+      folder: path.slice(0, cut),
+      name: path.slice(cut),
+      size: text.bytes(sizeBytes),
+      share: Math.max(0, Math.min(100, share)),
+      speed: text.bytesPerSecond(bytesPerSecond),
+    };
+  });
+}
+
+const NO_TRANSFER: TransferView = { folder: '', name: '', size: '', share: 0, speed: '' };
 
 /** The lesser of files and bytes, never 100 before the end. */
 function shareDone(progress: NonNullable<TaskActivity['progress']>): number {
