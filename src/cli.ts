@@ -3,7 +3,8 @@ import { systemClock } from './clock.ts';
 import { runCheck } from './cli/check-command.ts';
 import { sourceFacts, type CommandContext } from './cli/command-context.ts';
 import { runList } from './cli/list-command.ts';
-import { readArguments, type CheckCommand, type ListCommand, type RunCommand } from './cli/options.ts';
+import { runDecide, runHeld } from './cli/held-command.ts';
+import { readArguments, type Command } from './cli/options.ts';
 import { faultLines, readTask } from './cli/read-task.ts';
 import { EXIT_CODES, EXIT_WRONG_USAGE, explain } from './cli/report-lines.ts';
 import { runRun } from './cli/run-command.ts';
@@ -31,7 +32,7 @@ switch (invocation.kind) {
     break;
 }
 
-async function perform(command: RunCommand | ListCommand | CheckCommand): Promise<number> {
+async function perform(command: Command): Promise<number> {
   const task = readTask(command.taskFile, process.env);
   if ('faults' in task) {
     process.stderr.write(`${faultLines(command.taskFile, task.faults, text).join('\n')}\n`);
@@ -52,11 +53,7 @@ async function perform(command: RunCommand | ListCommand | CheckCommand): Promis
   }
 }
 
-function performWith(
-  command: RunCommand | ListCommand | CheckCommand,
-  settings: TaskSettings,
-  context: CommandContext,
-): Promise<number> {
+function performWith(command: Command, settings: TaskSettings, context: CommandContext): number | Promise<number> {
   switch (command.name) {
     case 'run':
       return runRun(command, settings, context);
@@ -64,6 +61,10 @@ function performWith(
       return runList(command, settings, context);
     case 'check':
       return runCheck(command, settings, context);
+    case 'held':
+      return runHeld(command, settings, context);
+    case 'decide':
+      return runDecide(command, settings, context);
   }
 }
 

@@ -105,6 +105,10 @@ export const NOTICE_CODES = [
   'connections-reduced',
   'file-gone',
   'file-emptied',
+  'guard-tripped',
+  'guard-accepted',
+  'clock-shifted',
+  'clock-shift-refuted',
 ] as const;
 
 export type NoticeCode = (typeof NOTICE_CODES)[number];

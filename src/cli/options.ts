@@ -3,7 +3,7 @@ import { nearestName } from '../settings/nearest-name.ts';
 import { CONNECTIONS_MAX } from '../settings/task-settings.ts';
 import { LANGUAGES, languageFromEnvironment, type Language, type TextFacts } from '../text.ts';
 
-export const COMMANDS = ['run', 'list', 'check'] as const;
+export const COMMANDS = ['run', 'list', 'check', 'held', 'decide'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 export interface RunCommand {
@@ -32,8 +32,24 @@ export interface CheckCommand {
   readonly isJson: boolean;
 }
 
+export interface HeldCommand {
+  readonly name: 'held';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly isJson: boolean;
+}
+
+export interface DecideCommand {
+  readonly name: 'decide';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly decision: 'kept' | 'accepted';
+}
+
+export type Command = RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand;
+
 export type Invocation =
-  | { readonly kind: 'command'; readonly command: RunCommand | ListCommand | CheckCommand }
+  | { readonly kind: 'command'; readonly command: Command }
   | { readonly kind: 'help'; readonly about: CommandName | 'main' }
   | { readonly kind: 'version' }
   /** `key` is a text key. */
@@ -57,7 +73,11 @@ const OPTIONS = {
   },
   list: { ...COMMON_OPTIONS, json: { type: 'boolean' } },
   check: { ...COMMON_OPTIONS, json: { type: 'boolean' } },
+  held: { ...COMMON_OPTIONS, state: { type: 'string' }, json: { type: 'boolean' } },
+  decide: { ...COMMON_OPTIONS, state: { type: 'string' } },
 } as const;
+
+const DECISIONS = { keep: 'kept', accept: 'accepted' } as const;
 
 interface Given {
   readonly values: ReadonlyMap<string, string | true>;
@@ -133,7 +153,7 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
   }
   const [taskFile, second, third] = positionals;
   if (taskFile === undefined) return wrong('usage.task-missing');
-  const extra = command === 'list' ? third : second;
+  const extra = command === 'list' || command === 'decide' ? third : second;
   if (extra !== undefined) return wrong('usage.too-many', { argument: extra });
   const isJson = values.has('json');
 
@@ -143,12 +163,17 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
     if (!folder.startsWith('/')) return wrong('usage.folder-relative');
     return { kind: 'command', command: { name: 'list', taskFile, folder, isJson } };
   }
-  return runInvocation(taskFile, isJson, values);
-}
-
-function runInvocation(taskFile: string, isJson: boolean, values: Given['values']): Invocation {
   const stateDir = stringValue(values, 'state');
   if (stateDir === undefined) return wrong('usage.state-missing');
+  if (command === 'held') return { kind: 'command', command: { name: 'held', taskFile, stateDir, isJson } };
+  if (command === 'decide') {
+    if (second !== 'keep' && second !== 'accept') return wrong('usage.decision');
+    return { kind: 'command', command: { name: 'decide', taskFile, stateDir, decision: DECISIONS[second] } };
+  }
+  return runInvocation(taskFile, stateDir, isJson, values);
+}
+
+function runInvocation(taskFile: string, stateDir: string, isJson: boolean, values: Given['values']): Invocation {
   const connections = connectionsOf(stringValue(values, 'connections'));
   if (connections === 'wrong') return wrong('usage.connections', { max: CONNECTIONS_MAX });
   return {

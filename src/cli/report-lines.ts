@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { RunFailure, RunOutcome, RunReport } from '../engine/run-report.ts';
+import { findingWords } from '../settings/guard-finding.ts';
 import type { Text, TextFacts } from '../text.ts';
 import { printable } from './printable.ts';
 
@@ -72,12 +73,14 @@ const FILE_COUNTS = [
 ] as const;
 
 function headline(report: RunReport, text: Text): string {
-  const isSimulated = report.isDryRun && (report.outcome === 'complete' || report.outcome === 'incomplete');
+  const isSimulated = report.isDryRun && ['complete', 'incomplete', 'held'].includes(report.outcome);
   return text.t(`report.${report.outcome}${isSimulated ? '-dry' : ''}`);
 }
 
-function causeLines({ cause }: RunReport, facts: TextFacts, text: Text): string[] {
-  return cause === undefined ? [] : explain(cause.code, { ...facts, ...cause.facts }, cause.detail, text);
+function causeLines({ cause, held }: RunReport, facts: TextFacts, text: Text): string[] {
+  if (cause === undefined) return [];
+  const found = held?.findings.map((finding) => `  - ${findingWords(finding, text)}`) ?? [];
+  return [...explain(cause.code, { ...facts, ...cause.facts }, cause.detail, text), ...found];
 }
 
 /** Cause, next step and the raw word behind it. */

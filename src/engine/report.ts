@@ -3,6 +3,7 @@ import { ERROR_TABLE } from '../errors.ts';
 import type { BackupError, ErrorCode } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { Logger } from '../log.ts';
+import type { HoldFindings } from '../state/hold-store.ts';
 import { RUN_EVENTS_MAX } from '../state/run-log.ts';
 import type { RunLog } from '../state/run-log.ts';
 import type { RunTables } from '../state/run-tables.ts';
@@ -13,6 +14,8 @@ import type { RunFailure, RunOutcome, RunReport } from './run-report.ts';
 export interface ReportInput {
   /** What ended the run early. */
   readonly cause: BackupError | undefined;
+  /** What held it. */
+  readonly held: HoldFindings | undefined;
   readonly isDryRun: boolean;
   readonly runId: number;
   readonly runLog: RunLog;
@@ -24,7 +27,7 @@ export interface ReportInput {
 
 /** Counts what the tables hold, closes the run in its log, and drops the work of a run that came to its end. */
 export function finishReport(input: ReportInput): RunReport {
-  const { cause, isDryRun, runId, runLog, tables, progress, clock, log } = input;
+  const { cause, held, isDryRun, runId, runLog, tables, progress, clock, log } = input;
   const { foldersComplete, foldersIncomplete, ...counts } = tables.counts();
   const stored = tables.failures(RUN_EVENTS_MAX).map(runFailure);
   const failureCount = tables.failureCount();
@@ -39,6 +42,7 @@ export function finishReport(input: ReportInput): RunReport {
     failures: stored.slice(0, REPORT_FAILURES_MAX),
     failureCount,
     stored: tables.storedTotals(),
+    held: held === undefined ? undefined : heldFacts(held),
   };
   const changes = tables.changes(RUN_EVENTS_MAX);
   const atMs = clock.nowMs();
@@ -62,6 +66,10 @@ export function finishReport(input: ReportInput): RunReport {
     failures: failureCount,
   });
   return report;
+}
+
+function heldFacts({ findings, files, vanished, replaced, folders }: HoldFindings): HoldFindings {
+  return { findings, files, vanished, replaced, folders };
 }
 
 /** The report of a run that could not even begin. */

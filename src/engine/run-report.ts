@@ -1,4 +1,5 @@
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
+import type { HoldFindings } from '../state/hold-store.ts';
 
 /** How a run ended. `incomplete`: something that was asked for was not got; `held`: a guard waits for an answer. */
 export type RunOutcome = 'complete' | 'incomplete' | 'failed' | 'held' | 'cancelled';
@@ -46,4 +47,6 @@ export interface RunReport {
   readonly failureCount: number;
   /** What lies in the target folder after the run; undefined where the run could not begin. */
   readonly stored?: { readonly files: number; readonly bytes: number } | undefined;
+  /** For `held`: what was found. */
+  readonly held?: HoldFindings | undefined;
 }

@@ -75,6 +75,24 @@ describe('the command line', () => {
     });
   }
 
+  it('reads what is to be shown of a held run, and what is decided', () => {
+    assert.deepEqual(invocation('held t --state s --json'), {
+      kind: 'command',
+      command: { name: 'held', taskFile: 't', stateDir: 's', isJson: true },
+    });
+    for (const [word, decision] of [
+      ['keep', 'kept'],
+      ['accept', 'accepted'],
+    ] as const) {
+      const command = { name: 'decide', taskFile: 't', stateDir: 's', decision } as const;
+      assert.deepEqual(invocation(`decide t ${word} --state s`), { kind: 'command', command });
+    }
+    assert.match(usageSentence('decide t --state s'), /keep or accept/);
+    assert.match(usageSentence('decide t yes --state s'), /keep or accept/);
+    assert.match(usageSentence('decide t keep accept --state s'), /too many/);
+    assert.match(usageSentence('held t'), /--state/);
+  });
+
   it('knows the language even where the rest is wrong', () => {
     assert.equal(readArguments(['run', '--wrong', '--language', 'fr'], {}).language, 'fr');
     assert.equal(readArguments(['run', '--language=fr', '--wrong'], {}).language, 'fr');
