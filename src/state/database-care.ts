@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { asStateError, integrityFaults } from './database.ts';
 import { openSqlite } from './open-sqlite.ts';
-import { taskDatabasePath } from './task-database.ts';
+import { careLockPath, taskDatabasePath } from './task-database.ts';
 
 /** One database of the product. */
 export interface DatabaseFile {
@@ -79,13 +79,17 @@ export function removeTaskDatabase(stateDir: string, stateKey: string): void {
 const BUSY_MS = 2000;
 
 function withDatabase(path: string, isHeld: boolean, work: (db: Database.Database) => CareResult): CareResult {
-  let lock: Database.Database | undefined;
+  const locks: Database.Database[] = [];
   let db: Database.Database | undefined;
   try {
     if (isHeld) {
-      // The lock of a run, as in task-database.ts: a run must not meet a database that is being rewritten.
-      lock = openSqlite(`${path}-lock`, { timeout: 0 });
-      lock.exec('BEGIN EXCLUSIVE');
+      // The lock of a run, as in task-database.ts: a run must not meet a database that is being rewritten. The first one
+      // tells it that this is no other run, and worth waiting for.
+      for (const lockPath of [careLockPath(path), `${path}-lock`]) {
+        const lock = openSqlite(lockPath, { timeout: 0 });
+        locks.push(lock);
+        lock.exec('BEGIN EXCLUSIVE');
+      }
     }
     db = openSqlite(path, { fileMustExist: true, timeout: BUSY_MS });
     return work(db);
@@ -98,7 +102,7 @@ function withDatabase(path: string, isHeld: boolean, work: (db: Database.Databas
     throw asStateError(error, path);
   } finally {
     db?.close();
-    lock?.close();
+    for (const lock of locks.reverse()) lock.close();
   }
 }
 

@@ -48,6 +48,27 @@ export function openTaskDatabase(stateDir: string, name: string): TaskDatabase {
   }
 }
 
+/** True while the task's database is being compacted: whoever finds it locked then has only to wait. */
+export function isTaskDatabaseInCare(stateDir: string, name: string): boolean {
+  const path = careLockPath(taskDatabasePath(stateDir, name));
+  if (!existsSync(path)) return false;
+  const lock = openSqlite(path, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return false;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'SQLITE_BUSY') return true;
+    throw asStateError(error, path);
+  } finally {
+    lock.close();
+  }
+}
+
+/** Held by who compacts the database `path`, beside the lock of a run. */
+export function careLockPath(path: string): string {
+  return `${path}-care`;
+}
+
 /** A copy of the task's database that is thrown away on close: what a dry run writes changes nothing. */
 export function openTaskDatabaseCopy(stateDir: string, name: string): TaskDatabase {
   const path = taskDatabasePath(stateDir, name);

@@ -1,9 +1,11 @@
 import { executeRun } from '../engine/run.ts';
 import type { RunOptions } from '../engine/run.ts';
 import type { RunReport } from '../engine/run-report.ts';
+import { BackupError, isBackupError } from '../errors.ts';
 import { asStateError } from '../state/database.ts';
 import { openHostLimits } from '../state/host-limits.ts';
-import { openTaskDatabase, openTaskDatabaseCopy } from '../state/task-database.ts';
+import { isTaskDatabaseInCare, openTaskDatabase, openTaskDatabaseCopy } from '../state/task-database.ts';
+import type { TaskDatabase } from '../state/task-database.ts';
 
 export interface RunTaskOptions extends Omit<RunOptions, 'database' | 'hostLimits'> {
   /** Where databases lie. A dry run only reads it. */
@@ -13,12 +15,12 @@ export interface RunTaskOptions extends Omit<RunOptions, 'database' | 'hostLimit
 }
 
 /**
- * Opens the state of a task, makes one run and closes the state again. Throws `already-running`, `state-unreadable`,
+ * Opens the state of a task, makes one run and closes the state again. Waits while the state is being compacted. Throws `already-running`, `state-unreadable`,
  * `state-newer-than-program` or `disk-full` where the state cannot be opened; everything later is in the report.
  */
 export async function runTask(options: RunTaskOptions): Promise<RunReport> {
   const { stateDir, stateKey, isDryRun } = options;
-  const database = isDryRun ? openTaskDatabaseCopy(stateDir, stateKey) : openTaskDatabase(stateDir, stateKey);
+  const database = isDryRun ? openTaskDatabaseCopy(stateDir, stateKey) : await openWhenCaredFor(options);
   try {
     const hostLimits = isDryRun ? undefined : openHostLimits(stateDir);
     try {
@@ -30,5 +32,25 @@ export async function runTask(options: RunTaskOptions): Promise<RunReport> {
     throw asStateError(error, database.db.name);
   } finally {
     database.close();
+  }
+}
+
+/** A database of a million files is compacted in minutes, on a slow disk too. */
+const CARE_WAIT_MS_MAX = 15 * 60_000;
+const CARE_STEP_MS = 250;
+
+async function openWhenCaredFor({ stateDir, stateKey, clock, signal }: RunTaskOptions): Promise<TaskDatabase> {
+  const endMs = clock.steadyMs() + CARE_WAIT_MS_MAX;
+  for (;;) {
+    // Asked before: what ends between the two must not be taken for another run.
+    const isInCare = isTaskDatabaseInCare(stateDir, stateKey);
+    try {
+      return openTaskDatabase(stateDir, stateKey);
+    } catch (error) {
+      if (!isInCare || !isBackupError(error, 'already-running') || clock.steadyMs() >= endMs) throw error;
+    }
+    await clock.sleep(CARE_STEP_MS, signal).catch((error: unknown) => {
+      throw new BackupError('cancelled', { cause: error });
+    });
   }
 }

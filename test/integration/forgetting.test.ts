@@ -1,0 +1,124 @@
+/** What is written down of runs and of people is forgotten after the days that were set. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import Database from 'better-sqlite3';
+import { NO_SECRETS } from '../../src/settings/password-source.ts';
+import { parseTaskSettings } from '../../src/settings/parse-task.ts';
+import { MANUAL } from '../../src/settings/schedule.ts';
+import { startService } from '../../src/service.ts';
+import type { Service } from '../../src/service.ts';
+import { taskDatabasePath } from '../../src/state/task-database.ts';
+import { BackupFixture } from '../support/backup-fixture.ts';
+import { until } from '../support/browser-fixture.ts';
+import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
+import { startScriptedServer } from '../support/scripted-ftp-server.ts';
+import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Of each run of a task's database: whether its events are still there. */
+function eventsByRun(path: string): boolean[] {
+  const db = new Database(path, { readonly: true });
+  try {
+    return db
+      .prepare('SELECT EXISTS (SELECT 1 FROM run_event WHERE run_id = run.id) FROM run ORDER BY id')
+      .pluck()
+      .all()
+      .map((value) => value === 1);
+  } finally {
+    db.close();
+  }
+}
+
+describe('events of runs', () => {
+  it('go after 90 days where nothing else was set, and the runs themselves stay', async () => {
+    const fixture = await BackupFixture.start();
+    try {
+      for (const [index, days] of [91, 89, 0].entries()) {
+        fixture.tree.writeFile(`/new-${index}.txt`, Buffer.from('new'));
+        await fixture.run({ clockOffsetMs: -days * DAY_MS });
+      }
+      assert.deepEqual(eventsByRun(taskDatabasePath(fixture.stateDir, 'under test')), [false, true, true]);
+    } finally {
+      await fixture.end();
+    }
+  });
+});
+
+describe('the service', () => {
+  const room = mkdtempSync(join(tmpdir(), 'site-backup-forget-'));
+  const stateDir = join(room, 'state');
+  let server: ScriptedServer;
+  let service: Service;
+  const start = (): Promise<Service> =>
+    startService({
+      stateDir,
+      listen: '127.0.0.1',
+      port: 0,
+      basePath: '/',
+      trustedProxies: [],
+      logLevel: 'info',
+      isViewReloaded: false,
+      access: 'password',
+    });
+  before(async () => {
+    mkdirSync(join(room, 'nas'));
+    server = await startScriptedServer();
+    service = await start();
+  });
+  after(async () => {
+    await service.stop();
+    await server.stop();
+    rmSync(room, { recursive: true, force: true });
+  });
+
+  it('forgets the events of runs after the days that were set', async () => {
+    const { tasks, runner, settings } = service.services;
+    const { host, port } = server.address;
+    const login = { protocol: 'ftp', host, port, user: SCRIPTED_USER, password: SCRIPTED_PASSWORD, folder: '/' };
+    const parsed = parseTaskSettings(
+      { name: 'Garage', source: login, target: { folder: join(room, 'nas', 'garage') } },
+      NO_SECRETS,
+    );
+    assert.ok('settings' in parsed);
+    const id = tasks.add(parsed.settings, MANUAL, Date.now());
+    const path = taskDatabasePath(stateDir, tasks.get(id)?.stateKey ?? '');
+    const run = async (name: string): Promise<void> => {
+      server.tree.writeFile(name, Buffer.from('new'));
+      assert.ok(runner.start(id, 'user', 'admin') !== undefined);
+      await until(() => runner.activity(id) === undefined, 30_000, 'the end of the run');
+    };
+    await run('/a.txt');
+    await run('/b.txt');
+    const db = new Database(path);
+    db.prepare('UPDATE run SET started_ms = started_ms - ? WHERE id = 1').run(8 * DAY_MS);
+    db.prepare('UPDATE run SET started_ms = started_ms - ? WHERE id = 2').run(6 * DAY_MS);
+    db.close();
+    assert.deepEqual(eventsByRun(path), [true, true]);
+    settings.write({ logDays: 7 });
+    await run('/c.txt');
+    assert.deepEqual(eventsByRun(path), [false, true, true]);
+  });
+
+  it('forgets what people did after the days that were set', async () => {
+    const { activity, settings } = service.services;
+    const nowMs = Date.now();
+    for (const days of [8, 6]) {
+      activity.add({
+        atMs: nowMs - days * DAY_MS,
+        actor: 'admin',
+        action: 'sign-in',
+        subject: undefined,
+        detail: `${days}`,
+      });
+    }
+    settings.write({ logDays: 7 });
+    await service.stop();
+    service = await start();
+    const kept = service.services.activity.list(undefined, 10).map((item) => item.detail);
+    assert.deepEqual(kept, ['6']);
+  });
+});
