@@ -82,11 +82,9 @@ function migrate(db: Database.Database, path: string, migrations: readonly Migra
     if (existsSync(copy)) rmSync(copy);
     db.prepare('VACUUM INTO ?').run(copy);
   }
-  for (const [index, migration] of migrations.entries()) {
-    if (index < version) continue;
-    db.transaction(() => {
-      db.exec(migration.sql);
-      db.pragma(`user_version = ${index + 1}`);
-    })();
-  }
+  // All or nothing: where one fails, the version that was there before can still read its database.
+  db.transaction(() => {
+    for (const { sql } of migrations.slice(version)) db.exec(sql);
+    db.pragma(`user_version = ${migrations.length}`);
+  })();
 }

@@ -74,13 +74,13 @@ describe('opening a database', () => {
     assert.equal(existsSync(`${path}.before-2`), false);
   });
 
-  it('leaves the old schema and its data when a step fails', () => {
+  it('leaves the old schema and its data when a step fails, whatever steps went well before it', () => {
     const path = newPath();
     const old = openDatabase(path, [FIRST]);
     old.exec(`INSERT INTO thing VALUES ('chair')`);
     old.close();
-    const broken = { name: '0002', sql: 'ALTER TABLE thing ADD COLUMN colour TEXT; SELECT * FROM nowhere' };
-    assert.throws(() => openDatabase(path, [FIRST, broken]), withCode('state-unreadable'));
+    const broken = { name: '0003', sql: 'ALTER TABLE thing ADD COLUMN size TEXT; SELECT * FROM nowhere' };
+    assert.throws(() => openDatabase(path, [FIRST, SECOND, broken]), withCode('state-unreadable'));
     const again = openDatabase(path, [FIRST]);
     assert.deepEqual(again.prepare('SELECT * FROM thing').all(), [{ name: 'chair' }]);
     again.close();
