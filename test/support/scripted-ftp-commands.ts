@@ -163,6 +163,7 @@ async function tellFeatures(connection: ScriptedConnection): Promise<void> {
     ...(options.tls === 'none' ? [] : ['AUTH TLS', 'PBSZ', 'PROT']),
     ...(options.hasEpsv ? ['EPSV'] : []),
     ...(options.hasMdtm ? ['MDTM'] : []),
+    ...(options.hasMfmt ? ['MFMT'] : []),
     ...(options.hasMlst || options.hasMlsd ? [`MLST type*;size*;modify*;UNIX.mode*;${unique}`] : []),
     ...(options.hasPasv ? ['PASV'] : []),
     ...(options.hasRest ? ['REST STREAM'] : []),

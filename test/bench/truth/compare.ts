@@ -1,0 +1,121 @@
+/**
+ * The truth suite as a table: what this program, lftp and rclone keep and say when a server, a network or a clock
+ * misbehaves. Prints Markdown.
+ *
+ *   npm run bench:truth
+ *   npm run bench:truth -- --only truncated --notes      some scenarios, and what each run did
+ *
+ * Needs lftp and rclone, and for the chapter on real servers root and test/support/install-servers.sh.
+ */
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { whyServerIsMissing } from '../../support/debian-package-files.ts';
+import { compileCli } from '../../support/compiled-cli.ts';
+import { contest } from './contest.ts';
+import type { Verdict } from './contest.ts';
+import { CHAPTERS } from './scenarios.ts';
+import { isReal } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import { LFTP, RCLONE, RCLONE_ASIDE, siteBackup } from './tools.ts';
+import type { Tool } from './tools.ts';
+
+const SCENARIOS_AT_A_TIME = 2;
+
+const { values } = parseArgs({
+  options: { only: { type: 'string', default: '' }, notes: { type: 'boolean', default: false } },
+});
+
+for (const program of ['lftp', 'rclone']) {
+  if (spawnSync(program, ['--version']).error !== undefined) {
+    say(`${program} is missing: apt-get install ${program}`);
+    process.exit(1);
+  }
+}
+
+const cli = compileCli();
+try {
+  process.exitCode = (await compare([siteBackup(cli.cliFile), LFTP, RCLONE, RCLONE_ASIDE])) ? 0 : 1;
+} finally {
+  cli.remove();
+}
+
+/** True where this program answers yes everywhere. */
+async function compare(tools: readonly Tool[]): Promise<boolean> {
+  const wanted = CHAPTERS.map(([title, scenarios]) => ({ title, scenarios: scenarios.filter(isWanted) }));
+  const tables = new Map<Scenario, readonly Verdict[]>();
+  const queue = wanted.flatMap(({ scenarios }) => scenarios);
+  const work = async (): Promise<void> => {
+    for (let scenario = queue.shift(); scenario !== undefined; scenario = queue.shift()) {
+      const verdicts: Verdict[] = [];
+      for (const tool of tools) verdicts.push(await contest(scenario, tool));
+      tables.set(scenario, verdicts);
+      process.stderr.write('.');
+    }
+  };
+  await Promise.all(Array.from({ length: SCENARIOS_AT_A_TIME }, work));
+  process.stderr.write('\n');
+
+  say(`Kept everything? / Told the truth? — ${new Date().toISOString().slice(0, 10)}`);
+  for (const { title, scenarios } of wanted) {
+    if (scenarios.length > 0) showChapter(title, scenarios, tools, tables);
+  }
+  showSums(tools, [...tables.values()]);
+  for (const [scenario, [own]] of tables) {
+    if (own?.hasEndedAsExpected === false) say(`\n${scenario.name}: not as expected: ${own.notes.join('; ')}`);
+  }
+  const ownOnly = CHAPTERS.flatMap(([, scenarios]) => scenarios.filter(({ ownOnly: reason }) => reason !== undefined));
+  say(`\n${ownOnly.length} more scenarios are about what only this program does: \`npm run test:faults\`.`);
+  return [...tables.values()].every(([own]) => own?.hasKept === true && own.hasTold && own.hasEndedAsExpected);
+}
+
+function isWanted(scenario: Scenario): boolean {
+  if (scenario.ownOnly !== undefined || !scenario.name.includes(values.only)) return false;
+  const missing = isReal(scenario) ? whyServerIsMissing(scenario.software) : undefined;
+  if (missing !== undefined) process.stderr.write(`${scenario.name}: ${missing}\n`);
+  return missing === undefined;
+}
+
+function showChapter(
+  title: string,
+  scenarios: readonly Scenario[],
+  tools: readonly Tool[],
+  tables: ReadonlyMap<Scenario, readonly Verdict[]>,
+): void {
+  say(`\n### ${title}\n`);
+  say(`| | ${tools.map(({ name }) => name).join(' | ')} |`);
+  say(`|---|${tools.map(() => ':-:').join('|')}|`);
+  for (const scenario of scenarios) {
+    const cells = (tables.get(scenario) ?? []).map(({ hasKept, hasTold }) => `${word(hasKept)} / ${word(hasTold)}`);
+    say(`| \`${scenario.name}\` ${scenario.about} | ${cells.join(' | ')} |`);
+  }
+  if (!values.notes) return;
+  for (const scenario of scenarios) {
+    for (const [index, { notes, told }] of (tables.get(scenario) ?? []).entries()) {
+      say(`\n${scenario.name}, ${tools[index]?.name ?? ''}:\n  ${notes.join('\n  ')}`);
+      if (index > 0 && told.printed.trim() !== '') say(`  ${told.printed.trim().replaceAll('\n', '\n  ').slice(-600)}`);
+    }
+  }
+}
+
+function showSums(tools: readonly Tool[], rows: readonly (readonly Verdict[])[]): void {
+  say(`\n### ${rows.length} scenarios\n`);
+  say('| | kept everything | told the truth | both |');
+  say('|---|--:|--:|--:|');
+  for (const [index, { name, version }] of tools.entries()) {
+    const verdicts = rows.flatMap((row) => row[index] ?? []);
+    const kept = verdicts.filter(({ hasKept }) => hasKept).length;
+    const told = verdicts.filter(({ hasTold }) => hasTold).length;
+    const both = verdicts.filter(({ hasKept, hasTold }) => hasKept && hasTold).length;
+    say(`| ${name} (${version()}) | ${kept} | ${told} | ${both} |`);
+  }
+  say('');
+  for (const { name, legend } of tools) say(`- ${name}: ${legend}.`);
+}
+
+function word(isTrue: boolean): string {
+  return isTrue ? 'yes' : '**no**';
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
