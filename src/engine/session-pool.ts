@@ -1,4 +1,4 @@
-import { getMaxListeners, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import { isBackupError } from '../errors.ts';
 import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
 import { PoolRun, retryDelayMs, sleepOrCancel, throwIfCancelled } from './pool-run.ts';
@@ -8,6 +8,8 @@ import type { PoolRunOptions, WorkQueue, Worker } from './pool-run.ts';
 const AUTO_CONNECTIONS_FIRST = 2;
 /** … and goes no further than this: hosts begin to refuse at 5 to 10, and processors of NAS are busy by then. */
 export const AUTO_CONNECTIONS_MAX = 8;
+/** Others than connections that listen for the end of a run. */
+const LISTENERS_OF_THE_RUN_MAX = 10;
 /** One connection more after this many items without trouble for each that is open. */
 const UNTROUBLED_ITEMS_PER_STEP = 10;
 
@@ -58,9 +60,9 @@ export class SessionPool {
       this.close();
     };
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
-    // Each connection listens while it is made, and each worker while it waits: that many are no leak.
-    const listeners = getMaxListeners(options.signal) + 2 * wanted;
-    setMaxListeners(listeners, options.signal);
+    // Each connection listens while it is made, and each worker while it waits: that many are no leak. Not counted from
+    // getMaxListeners(), which throws for an AbortSignal on Node 22.13.
+    setMaxListeners(LISTENERS_OF_THE_RUN_MAX + 2 * wanted, options.signal);
   }
 
   /** One connection, for what is done before the work is shared out; give it back with `release`. */
