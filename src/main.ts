@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isBackupError } from './errors.ts';
-import { startService } from './service.ts';
-import type { Service } from './service.ts';
+import { startServiceOrRepair } from './service-or-repair.ts';
+import type { Running } from './service-or-repair.ts';
 import { createText, languageFromEnvironment } from './text.ts';
 
 /** Where the package's nginx location finds the service and leads to it. */
@@ -59,47 +59,58 @@ function readOptions(): {
 
 async function main(): Promise<void> {
   const options = readOptions();
-  const service = await startService({
-    stateDir: options.stateDir,
-    listen: options.listen,
-    port: options.port,
-    basePath: options.basePath,
-    trustedProxies: options.proxies,
-    logLevel: options.isDev ? 'debug' : 'info',
-    isViewReloaded: options.isDev,
-    access: options.access,
-  });
-  process.stdout.write(`${text.t('service.listening', { address: service.address })}\n`);
-  if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, service);
-  else if (service.setupCode !== undefined) {
-    process.stdout.write(`${text.t('service.setup-code', { code: service.setupCode })}\n`);
+  const tell = (open: Omit<Running, 'stop'>): void => {
+    const isRepair = open.state === 'repair';
+    process.stdout.write(`${text.t(isRepair ? 'service.repair' : 'service.listening', { address: open.address })}\n`);
+    if (options.readyFile !== undefined) writeReadyFile(options.readyFile, open);
+    else if (open.setupCode !== undefined) {
+      process.stdout.write(
+        `${text.t(isRepair ? 'service.repair-code' : 'service.setup-code', { code: open.setupCode })}\n`,
+      );
+    }
+  };
+  const running = await startServiceOrRepair(
+    {
+      stateDir: options.stateDir,
+      listen: options.listen,
+      port: options.port,
+      basePath: options.basePath,
+      trustedProxies: options.proxies,
+      logLevel: options.isDev ? 'debug' : 'info',
+      isViewReloaded: options.isDev,
+      access: options.access,
+    },
+    (service) => {
+      tell({ ...service, state: 'open' });
+    },
+  );
+  try {
+    tell(running);
+  } catch (error) {
+    // Whoever waits for the file would take the service for one that hangs.
+    await running.stop();
+    throw error;
   }
-  stopOnSignals(service);
+  stopOnSignals(running);
 }
 
 /**
  * Tells whoever started the program in the background that it answers, and where: spk/lib/service.sh reads it. The code
  * stands there for the owner only, and not in what is printed, which is kept as a log.
  */
-async function writeReadyFile(path: string, service: Service): Promise<void> {
-  const lines = [`state=open`, `port=${service.port}`];
-  if (service.setupCode !== undefined) lines.push(`setup-code=${service.setupCode}`);
-  try {
-    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
-  } catch (error) {
-    // Whoever waits for the file would take the service for one that hangs.
-    await service.stop();
-    throw error;
-  }
+function writeReadyFile(path: string, { state, port, setupCode }: Omit<Running, 'stop'>): void {
+  const lines = [`state=${state}`, `port=${port}`];
+  if (setupCode !== undefined) lines.push(`setup-code=${setupCode}`);
+  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
 }
 
 /** A second signal does not hurry: what is not finished would have to be copied again. */
-function stopOnSignals(service: Service): void {
+function stopOnSignals(running: Running): void {
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) return;
     isStopping = true;
-    service.stop().then(
+    running.stop().then(
       () => process.exit(0),
       (error: unknown) => {
         process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -8,7 +8,8 @@ import { fixedWebAccess } from './settings/web-access.ts';
 import type { WebAccess, WebStartOptions } from './settings/web-access.ts';
 import { AccountStore } from './state/account-store.ts';
 import { ActivityStore } from './state/activity-store.ts';
-import { openAppDatabase } from './state/app-database.ts';
+import { openSoundAppDatabase } from './state/app-database.ts';
+import { APP_DATABASE, copyAppDatabase } from './state/database-copies.ts';
 import { asStateError } from './state/database.ts';
 import { DraftStore } from './state/draft-store.ts';
 import { RunStore } from './state/run-store.ts';
@@ -59,10 +60,10 @@ export interface Service {
 }
 
 /**
- * Builds every object, starts the web server and the scheduler. Throws `state-unreadable`, `state-newer-than-program` or
+ * Builds every object, starts the web server and the scheduler; `listener` may be open for something else until then. Throws `state-unreadable`, `state-newer-than-program` or
  * `disk-full` for the state, and the system's error where the address cannot be listened on.
  */
-export async function startService(options: ServiceOptions): Promise<Service> {
+export async function startService(options: ServiceOptions, listener = new WebListener()): Promise<Service> {
   const clock = systemClock;
   const { stateDir } = options;
   try {
@@ -72,7 +73,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
   const logFile = join(stateDir, 'site-backup.log');
   const log = createLog({ to: { file: logFile }, level: options.logLevel });
-  const db = openAppDatabase(stateDir);
+  const db = openOrClose(stateDir, log);
   try {
     const box = SecretBox.open(stateDir);
     const tasks = new TaskStore(db, box);
@@ -81,7 +82,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const runner = createTaskRunner({ tasks, runs, settings, stateDir, clock, log });
     const scheduler = createScheduler({ tasks, runs, settings, runner, clock, log });
     const accounts = new AccountStore(db);
-    const listener = new WebListener();
     const fixed = fixedWebAccess(options);
     const webAccess = new WebAccessControl({ settings, fixed, listener, stateDir, clock, log });
     const services: Services = {
@@ -115,7 +115,22 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       services.activity.removeBefore(clock.nowMs() - settings.read().logDays * DAY_MS);
     };
     forgetOld();
-    const forgetting = setInterval(forgetOld, DAY_MS);
+    let copying = Promise.resolve();
+    const copy = (): void => {
+      copying = copyAppDatabase(db, stateDir, clock.nowMs()).then(
+        (isMade) => {
+          if (isMade) log.info('database-copied');
+        },
+        (error: unknown) => {
+          log.error('database-not-copied', { error });
+        },
+      );
+    };
+    copy();
+    const daily = setInterval(() => {
+      forgetOld();
+      copy();
+    }, DAY_MS);
     scheduler.start();
     log.info('service-started', { version: services.version, port, basePath: current.basePath });
     return {
@@ -124,13 +139,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       address: localAddress(current, port),
       setupCode: setup?.code,
       async stop() {
-        clearInterval(forgetting);
+        clearInterval(daily);
         scheduler.stop();
         webAccess.stop();
         listener.stopListening();
         await Promise.all([runner.shutdown(), services.jobs.shutdown()]);
         // Streams of live numbers would keep it open for ever.
         listener.close();
+        await copying;
         db.close();
         log.info('service-stopped');
         log.close();
@@ -138,6 +154,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     };
   } catch (error) {
     db.close();
+    log.close();
+    const isOfDatabase = String((error as { code?: unknown }).code).startsWith('SQLITE_');
+    throw isOfDatabase ? asStateError(error, join(stateDir, APP_DATABASE)) : error;
+  }
+}
+
+function openOrClose(stateDir: string, log: { close(): void }): ReturnType<typeof openSoundAppDatabase> {
+  try {
+    return openSoundAppDatabase(stateDir);
+  } catch (error) {
     log.close();
     throw error;
   }

@@ -25,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: [...LEAVES, 'state', 'tasks'],
   cli: [...LEAVES, 'remote', 'local', 'state', 'engine', 'tasks'],
   service: [...LEAVES, 'remote', 'state', 'tasks', 'web'],
-  main: [...LEAVES, 'service'],
+  'service-or-repair': [...LEAVES, 'service', 'web'],
+  main: [...LEAVES, 'service-or-repair'],
 };
 
 /** One owner for each third-party package. */

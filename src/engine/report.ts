@@ -41,6 +41,7 @@ export function finishReport(input: ReportInput): RunReport {
     cause: cause === undefined ? undefined : { path: '/', code: cause.code, detail: cause.detail, facts: cause.facts },
     failures: stored.slice(0, REPORT_FAILURES_MAX),
     failureCount,
+    failureCodes: countCodes(stored),
     stored: tables.storedTotals(),
     held: held === undefined ? undefined : heldFacts(held),
   };
@@ -70,6 +71,12 @@ export function finishReport(input: ReportInput): RunReport {
 
 function heldFacts({ findings, files, vanished, replaced, folders }: HoldFindings): HoldFindings {
   return { findings, files, vanished, replaced, folders };
+}
+
+function countCodes(failures: readonly RunFailure[]): [ErrorCode, number][] {
+  const counts = new Map<ErrorCode, number>();
+  for (const { code } of failures) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a);
 }
 
 /** The report of a run that could not even begin. */

@@ -45,6 +45,8 @@ export interface RunReport {
   /** At most REPORT_FAILURES_MAX. */
   readonly failures: readonly RunFailure[];
   readonly failureCount: number;
+  /** How often each code stands among the failures, the most frequent first; counted over those that the log holds. */
+  readonly failureCodes?: readonly (readonly [ErrorCode, number])[] | undefined;
   /** What lies in the target folder after the run; undefined where the run could not begin. */
   readonly stored?: { readonly files: number; readonly bytes: number } | undefined;
   /** For `held`: what was found. */

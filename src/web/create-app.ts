@@ -21,6 +21,7 @@ import { KEPT_FORM_BYTES_MAX, KeptForms } from './kept-forms.ts';
 import { redirect } from './redirect.ts';
 import { OPEN_PATHS, addOpenRoutes, addRoutes } from './routes.ts';
 import type { Services } from './services.ts';
+import { Side } from './side.ts';
 import { readUiFiles } from './ui-files.ts';
 
 export interface AppOptions {
@@ -77,6 +78,7 @@ export function createPages(
       keptForms,
       texts: new Map(LANGUAGES.map((language) => [language, createText(language)])),
       ui,
+      side: new Side(services),
     }),
   );
   site.post([...OPEN_PATHS], forms(OPEN_FORM_BYTES_MAX), refuseForeignForms);

@@ -41,7 +41,7 @@ export async function answerSessionEnded(req: Request, res: Response, kept: stri
 }
 
 /** What no handler has caught: expected errors by their texts, others by a short id that also stands in the log. */
-export function answerError(services: Services): ErrorRequestHandler {
+export function answerError(services: Pick<Services, 'log'>): ErrorRequestHandler {
   return async (error: unknown, req: Request, res: Response, next) => {
     if (res.headersSent) {
       // Express then cuts the connection: half a page must not look like a whole one.
@@ -57,7 +57,12 @@ export function answerError(services: Services): ErrorRequestHandler {
   };
 }
 
-async function answerFailure(services: Services, error: unknown, req: Request, res: Response): Promise<void> {
+async function answerFailure(
+  services: Pick<Services, 'log'>,
+  error: unknown,
+  req: Request,
+  res: Response,
+): Promise<void> {
   const id = randomBytes(4).toString('hex');
   services.log.error('page-failed', { id, method: req.method, path: req.path, error });
   const page = contextOf(res);

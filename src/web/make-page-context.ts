@@ -13,6 +13,8 @@ import type { FlashBox } from './flash.ts';
 import type { KeptForms } from './kept-forms.ts';
 import type { PageContext, Theme } from './page-context.ts';
 import type { Services } from './services.ts';
+import { NO_SIDE } from './side.ts';
+import type { Side } from './side.ts';
 import type { UiFiles } from './ui-files.ts';
 
 /** The setting of the express app that holds its base path: the same pages may be served below two of them. */
@@ -27,6 +29,8 @@ export interface PageSurroundings {
   readonly flashes: FlashBox;
   readonly keptForms: KeptForms;
   readonly ui: UiFiles;
+  /** Without it nothing is counted beside the pages. */
+  readonly side?: Side | undefined;
 }
 
 export const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
@@ -66,10 +70,12 @@ export function pageContexts(services: Services, signIn: SignIn, around: PageSur
       flashes: around.flashes,
       keptForms: around.keptForms,
       ui: around.ui,
+      side: async () => around.side?.view(text, dates.timeZone) ?? NO_SIDE,
       isViewReloaded: around.isViewReloaded,
     };
   };
   return async (req, res, next) => {
+    if (req.method === 'POST') around.side?.forget();
     try {
       const settings = services.settings.read();
       const signedIn = await signIn.identify(req, !isBackgroundRequest(req));

@@ -3,6 +3,7 @@ import type { Language, Text, TextFacts } from '../text.ts';
 import type { Dates } from './dates.ts';
 import type { FlashBox } from './flash.ts';
 import type { KeptForms } from './kept-forms.ts';
+import type { SideView } from './side.ts';
 import type { UiFiles } from './ui-files.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -39,6 +40,8 @@ export interface PageContext {
   readonly flashes: FlashBox;
   readonly keptForms: KeptForms;
   readonly ui: UiFiles;
+  /** What stands beside the page, for who is signed in. */
+  readonly side: () => Promise<SideView>;
   /** Views are read from disk for each page: for people who change them. */
   readonly isViewReloaded: boolean;
 }

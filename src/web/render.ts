@@ -34,6 +34,7 @@ export async function render(res: Response, view: string, data: object, options:
     flash: flash === undefined ? undefined : { tone: flash.tone, words: page.t(flash.key, flash.facts) },
     title: status === 422 ? page.t('page.error-title', { title: options.title }) : options.title,
     menu: options.menu,
+    side: page.account === undefined ? undefined : await page.side(),
     scripts: options.scripts ?? [],
   });
   res.status(status).type('html').send(withIcons(html, page));

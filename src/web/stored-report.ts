@@ -10,6 +10,8 @@ export interface StoredReport {
   readonly foldersComplete: number;
   readonly foldersIncomplete: number;
   readonly failureCount: number;
+  /** The most frequent first. */
+  readonly failureCodes: readonly { readonly code: ErrorCode; readonly count: number }[];
   readonly cause: ReportCause | undefined;
   /** What the task has on the NAS; undefined where the report does not say. */
   readonly stored: { readonly files: number; readonly bytes: number } | undefined;
@@ -43,6 +45,7 @@ export function storedReport(run: Pick<StoredRun, 'report'> | undefined): Stored
     foldersComplete: asNumber(folders['complete']),
     foldersIncomplete: asNumber(folders['incomplete']),
     failureCount: asNumber(report['failureCount']),
+    failureCodes: failureCodes(report['failureCodes']),
     cause: reportCause(report['cause']),
     stored:
       typeof stored['bytes'] === 'number'
@@ -54,6 +57,15 @@ export function storedReport(run: Pick<StoredRun, 'report'> | undefined): Stored
 /** A code of this version's table; what another version wrote is an internal error to us. */
 export function asErrorCode(code: string): ErrorCode {
   return Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : 'internal';
+}
+
+function failureCodes(value: unknown): StoredReport['failureCodes'] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((pair: unknown) => {
+    if (!Array.isArray(pair)) return [];
+    const [code, count] = pair as unknown[];
+    return typeof code === 'string' && typeof count === 'number' ? [{ code: asErrorCode(code), count }] : [];
+  });
 }
 
 function reportCause(value: unknown): ReportCause | undefined {

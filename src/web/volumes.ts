@@ -10,7 +10,7 @@ export interface Volume {
 
 const VOLUMES_MAX = 4;
 const KEPT_MS = 30_000;
-/** A page does not wait longer for a disk that is asleep or a network share that is gone. */
+/** The first page does not wait longer for a disk that is asleep or a network share that is gone. */
 const WAIT_MS = 250;
 
 /** Fills of the volumes that hold the given folders; remembered for a while, because disks are slow to wake. */
@@ -19,6 +19,7 @@ export class VolumeWatch {
   #known: readonly Volume[] = [];
   #askedMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
+  #hasWaited = false;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -29,7 +30,10 @@ export class VolumeWatch {
     this.#asking ??= this.#ask(folders).finally(() => {
       this.#asking = undefined;
     });
-    await Promise.race([this.#asking, new Promise((resolve) => setTimeout(resolve, WAIT_MS).unref())]);
+    // Once only: what is known is shown at once, and the next page has what is new.
+    if (!this.#hasWaited)
+      await Promise.race([this.#asking, new Promise((resolve) => setTimeout(resolve, WAIT_MS).unref())]);
+    this.#hasWaited = true;
     return this.#known;
   }
 

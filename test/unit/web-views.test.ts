@@ -15,6 +15,7 @@ import { scheduleWords } from '../../src/web/pages/schedule-words.ts';
 import { buildTrouble } from '../../src/web/pages/task-overview-view.ts';
 import { buildTasksView, failuresInRow } from '../../src/web/pages/tasks-view.ts';
 import type { TaskInput, TasksInput, TasksQuery } from '../../src/web/pages/tasks-view.ts';
+import { volumeView } from '../../src/web/side.ts';
 import { storedReport } from '../../src/web/stored-report.ts';
 import { idOf, taskPath } from '../../src/web/task-path.ts';
 import { taskSettings } from '../support/run-fixture.ts';
@@ -80,6 +81,7 @@ function task(id: number, name: string, more: Partial<TaskInput> = {}, stored: P
     nextMs: undefined,
     isOverdue: false,
     waitsForHours: false,
+    needsDecision: false,
     ...more,
   };
 }
@@ -88,7 +90,7 @@ const failure = (code: string): StoredRun => run('failed', { cause: { code, fact
 
 function list(tasks: TaskInput[], query: Partial<TasksQuery> = {}, more: Partial<TasksInput> = {}) {
   const day = { runs: 0, failed: 0, files: 0, bytes: 0 };
-  const input = { tasks, query: { ...LIST, ...query }, happenings: [], day, volumes: [], nowMs: NOW_MS, ...more };
+  const input = { tasks, query: { ...LIST, ...query }, happenings: [], day, nowMs: NOW_MS, ...more };
   return buildTasksView(input, text, dates);
 }
 
@@ -140,6 +142,15 @@ describe('the list of tasks', () => {
     assert.deepEqual(counts, [5, 3, 0, 1, 0]);
   });
 
+  it('names the causes of a partial run with their counts, the most frequent ones', () => {
+    const failureCodes = [['permission-denied', 9], ['changed-meanwhile', 2], ['file-refused', 1], ['nonsense']];
+    const partial = task(1, 'Partial', { lastEnded: run('incomplete', { failureCount: 12, failureCodes }) });
+    assert.equal(
+      list([partial]).attention[0]?.words,
+      '12 items could not be copied or seen: Not allowed to read (9), Changed while being copied (2).',
+    );
+  });
+
   it('shows a task whose settings cannot be used, and all the others beside it', () => {
     const view = list([...tasks, task(6, 'Damaged', {}, { settings: undefined })]);
     assert.equal(view.rows.length, 6);
@@ -160,7 +171,7 @@ describe('the list of tasks', () => {
 
   it('warns of a volume that is almost full', () => {
     const tone = (used: number): string | undefined =>
-      list(tasks, {}, { volumes: [{ number: '1', usedBytes: used, totalBytes: 1000 }] }).volumes[0]?.tone;
+      volumeView({ number: '1', usedBytes: used, totalBytes: 1000 }, text).tone;
     assert.deepEqual(
       [tone(0), tone(899), tone(900), tone(969), tone(970), tone(1000)],
       ['quiet', 'quiet', 'warn', 'warn', 'err', 'err'],

@@ -24,7 +24,7 @@ export function downloadDiagnostics(services: Services): RequestHandler {
       { name: 'tasks.json', content: json(taskFacts(services)) },
       { name: 'runs.json', content: json(services.runs.list({}, RUNS_MAX)) },
       { name: 'activity.json', content: json(services.activity.list(undefined, DEEDS_MAX)) },
-      { name: 'log.jsonl', content: Buffer.from(clean(await tailOf(services.logFile))) },
+      { name: 'log.jsonl', content: Buffer.from(clean(await logTail(services.logFile))) },
     ];
     noteActivity(services, pageOf(res).account, 'diagnostics-downloaded');
     const day = new Date(nowMs).toISOString().slice(0, 10);
@@ -35,8 +35,16 @@ export function downloadDiagnostics(services: Services): RequestHandler {
 
 function systemFacts(services: Services, nowMs: number): object {
   return {
+    ...machineFacts(services.version, nowMs),
+    databases: databaseFiles(services.stateDir, services.tasks.list()),
+    runs: services.runner.activities(),
+  };
+}
+
+export function machineFacts(version: string, nowMs: number): object {
+  return {
     madeAt: new Date(nowMs).toISOString(),
-    version: services.version,
+    version,
     node: process.version,
     platform: `${process.platform} ${process.arch} ${release()}`,
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -44,8 +52,6 @@ function systemFacts(services: Services, nowMs: number): object {
     load: loadavg(),
     processSeconds: Math.round(process.uptime()),
     machineSeconds: Math.round(uptime()),
-    databases: databaseFiles(services.stateDir, services.tasks.list()),
-    runs: services.runner.activities(),
   };
 }
 
@@ -81,7 +87,8 @@ function cleanerOf(services: Services): (text: string) => string {
 /** Shorter ones are words that occur by themselves; passwords of this length are not logged in the first place. */
 const SECRET_LENGTH_MIN = 4;
 
-async function tailOf(path: string): Promise<string> {
+/** The end of the log, by whole lines; empty where it cannot be read. */
+export async function logTail(path: string): Promise<string> {
   try {
     const file = await open(path, 'r');
     try {

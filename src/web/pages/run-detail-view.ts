@@ -2,6 +2,7 @@ import type { HistoryEvent } from '../../state/run-history.ts';
 import type { StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
+import { errorWords } from '../error-words.ts';
 import { headingWords, secondsWords } from '../exact-times.ts';
 import type { LogLine } from '../log-reader.ts';
 import { pathWith } from '../query.ts';
@@ -146,7 +147,7 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
       cause === undefined
         ? undefined
         : {
-            ...words(text.error(cause.code, cause.facts)),
+            ...words(errorWords(text, cause.code, cause.facts)),
             detail: cause.detail ?? '',
             help: helpPath(cause.code),
           },
@@ -241,7 +242,7 @@ function causeView(group: CauseInput, input: RunInput, text: Text, dates: Dates)
   return {
     tone: QUIET_CODES.has(code) ? 'warn' : 'err',
     icon: QUIET_CODES.has(code) ? 'warning' : 'error',
-    ...text.error(code),
+    ...errorWords(text, code),
     count: text.t(FOLDER_CODES.has(code) ? 'count.folders' : 'count.files', { count: group.count }),
     help: helpPath(code),
     detail: isShared ? (first?.detail ?? '') : '',

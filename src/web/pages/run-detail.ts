@@ -3,6 +3,7 @@ import { openTaskDatabaseForReading } from '../../state/run-history.ts';
 import type { RunHistory } from '../../state/run-history.ts';
 import type { StoredRun } from '../../state/run-store.ts';
 import { csvLine, startCsv } from '../csv.ts';
+import { errorWords } from '../error-words.ts';
 import { answerGone } from '../error-pages.ts';
 import { readLogPage } from '../log-reader.ts';
 import { pageOf } from '../page-context.ts';
@@ -58,7 +59,7 @@ export function downloadRunErrors(services: Services): RequestHandler {
       for (let afterId = 0; ;) {
         const events = history.events(run.localRunId, 'failure', { afterId }, FILES_PAGE);
         for (const { atMs, path, code, detail } of events) {
-          const { cause } = text.error(asErrorCode(code));
+          const { cause } = errorWords(text, asErrorCode(code));
           res.write(csvLine([new Date(atMs).toISOString(), path ?? '', cause, detail ?? '']));
         }
         if (events.length < FILES_PAGE || res.destroyed) break;

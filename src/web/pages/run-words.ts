@@ -46,6 +46,18 @@ export function resultWords(run: Pick<StoredRun, 'outcome'>, report: StoredRepor
   }
 }
 
+/** The causes that are named; the run's page has all of them. */
+const CAUSES_NAMED_MAX = 2;
+
+/** `12 items could not be copied or seen: Not allowed to read (9), Changed while being copied (3).` */
+export function partialWords(report: StoredReport | undefined, text: Text): string {
+  const count = report?.failureCount ?? 0;
+  const codes = report?.failureCodes.slice(0, CAUSES_NAMED_MAX) ?? [];
+  if (codes.length === 0) return text.t('dash.partial', { count });
+  const causes = codes.map(({ code, count: n }) => text.t('dash.cause-count', { words: text.t(`short.${code}`), n }));
+  return text.t('dash.partial-causes', { count, causes: causes.join(', ') });
+}
+
 const CAUSE_KEYS: Readonly<Record<RunCause, string>> = {
   schedule: 'run.bySchedule',
   'catch-up': 'run.byCatchUp',

@@ -1,6 +1,7 @@
 import type { RunMark, StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
+import { errorWords } from '../error-words.ts';
 import { POINTS_MAX, POINT_MS } from '../live-hub.ts';
 import type { LogLine } from '../log-reader.ts';
 import { storedReport } from '../stored-report.ts';
@@ -12,7 +13,7 @@ import type { LogLineView } from './log-words.ts';
 import { buildDataChart, buildStrip, buildThroughput } from './run-charts.ts';
 import { buildRunRow } from './run-row.ts';
 import type { RunRowView } from './run-row.ts';
-import { resultWords, roughDuration, tookMs } from './run-words.ts';
+import { partialWords, resultWords, roughDuration, tookMs } from './run-words.ts';
 import { scheduleWords } from './schedule-words.ts';
 import { CONNECTION_CODES, PROTOCOL_WORDS, failuresInRow, pillOf } from './tasks-view.ts';
 import type { PillView, TaskInput } from './tasks-view.ts';
@@ -122,32 +123,36 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   const run = task.lastEnded;
   const path = taskPath(task.task);
   if (task.task.settings === undefined) {
-    const words = text.error('settings-invalid');
+    const words = errorWords(text, 'settings-invalid');
     const link = { path: `${path}/edit`, words: text.t('act.edit') };
     return { tone: 'err', cause: words.cause, action: words.action, since: '', link };
   }
   if (run === undefined || !['failed', 'held', 'incomplete'].includes(run.outcome)) return undefined;
   const report = storedReport(run);
+  if (run.outcome === 'held' && !task.needsDecision) {
+    const link = { path: `/runs/${run.id}`, words: text.t('act.view') };
+    return { tone: 'warn', cause: text.t('held.after-keep'), action: text.t('run.safe'), since: '', link };
+  }
   const lastGood =
     lastComplete === undefined
       ? text.t('td.no-good-copy')
       : text.t('td.last-good', { when: dates.when(lastComplete.startedMs ?? lastComplete.queuedMs) });
   const view = { path: `/runs/${run.id}`, words: text.t('act.view') };
   if (run.outcome === 'incomplete') {
-    const cause = text.t('dash.partial', { count: report?.failureCount ?? 0 });
-    return { tone: 'warn', cause, action: text.t('run.safe'), since: lastGood, link: view };
+    return { tone: 'warn', cause: partialWords(report, text), action: text.t('run.safe'), since: lastGood, link: view };
   }
   const code = report?.cause?.code ?? 'internal';
-  const words = text.error(code, report?.cause?.facts);
+  const words = errorWords(text, code, report?.cause?.facts);
   const times = failuresInRow(task.marks);
   const since = times < 2 ? lastGood : `${text.t('dash.in-row', { count: times })} ${lastGood}`;
   const edit = { path: `${path}/edit#connection`, words: text.t('act.editconn') };
+  const decision = { path: `${path}/decision`, words: text.t('act.decide') };
   return {
-    tone: 'err',
+    tone: run.outcome === 'held' ? 'warn' : 'err',
     cause: words.cause,
     action: words.action,
     since,
-    link: CONNECTION_CODES.has(code) ? edit : view,
+    link: run.outcome === 'held' ? decision : CONNECTION_CODES.has(code) ? edit : view,
   };
 }
 

@@ -3,17 +3,17 @@ import type { RunMark, RunTotals, StoredRun } from '../../state/run-store.ts';
 import type { StoredTask } from '../../state/task-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
+import { errorWords } from '../error-words.ts';
 import type { RunTrail } from '../live-hub.ts';
 import { storedReport } from '../stored-report.ts';
 import type { StoredReport } from '../stored-report.ts';
 import { taskPath } from '../task-path.ts';
-import type { Volume } from '../volumes.ts';
 import { buildHappening } from './activity-rows.ts';
 import type { Happening } from './activity-rows.ts';
 import { buildLiveRun } from './live-run.ts';
 import { buildCompactStrip } from './run-charts.ts';
 import type { CompactStripView } from './run-charts.ts';
-import { resultWords, roughDuration, tookMs } from './run-words.ts';
+import { partialWords, resultWords, roughDuration, tookMs } from './run-words.ts';
 import { ATTENTION_STATES, STATE_LOOKS, taskState } from './task-state.ts';
 import type { TaskState, Tone } from './task-state.ts';
 
@@ -48,6 +48,7 @@ export interface TaskInput {
   readonly nextMs: number | undefined;
   readonly isOverdue: boolean;
   readonly waitsForHours: boolean;
+  readonly needsDecision: boolean;
 }
 
 export interface TasksInput {
@@ -55,7 +56,6 @@ export interface TasksInput {
   readonly query: TasksQuery;
   readonly happenings: readonly Happening[];
   readonly day: RunTotals;
-  readonly volumes: readonly Volume[];
   readonly nowMs: number;
 }
 
@@ -137,12 +137,6 @@ export interface TasksView {
     readonly stored: string;
   };
   readonly next: { readonly name: string; readonly when: string } | undefined;
-  readonly volumes: readonly {
-    readonly name: string;
-    readonly percent: number;
-    readonly tone: string;
-    readonly words: string;
-  }[];
 }
 
 export function buildTasksView(input: TasksInput, text: Text, dates: Dates): TasksView {
@@ -182,7 +176,6 @@ export function buildTasksView(input: TasksInput, text: Text, dates: Dates): Tas
     })),
     day: dayView(input.day, all, text),
     next: nextView(all, dates),
-    volumes: input.volumes.map((volume) => volumeView(volume, text)),
   };
 }
 
@@ -217,6 +210,7 @@ export function pillOf(input: Omit<TaskInput, 'marks' | 'trail' | 'lastFinished'
     isPaused: input.task.isPaused,
     isOverdue: input.isOverdue,
     waitsForHours: input.waitsForHours,
+    needsDecision: input.needsDecision,
   });
   const { tone, icon } = STATE_LOOKS[state];
   return { state, tone, icon, words: text.t(`st.${state}`) };
@@ -285,18 +279,29 @@ function attentionView({ view, input, report }: Ranked, text: Text): AttentionVi
   const open = (path: string, key: string): AttentionView['action'] => ({ kind: 'open', path, words: text.t(key) });
   const runPath = input.lastEnded === undefined ? view.path : `/runs/${input.lastEnded.id}`;
   if (input.task.settings === undefined) {
-    return { ...base, words: text.error('settings-invalid').cause, action: open(`${view.path}/edit`, 'act.edit') };
+    return {
+      ...base,
+      words: errorWords(text, 'settings-invalid').cause,
+      action: open(`${view.path}/edit`, 'act.edit'),
+    };
   }
   if (view.pill.state === 'overdue') {
     const action = { kind: 'run', path: `/tasks/${view.id}/run`, words: text.t('act.backup') } as const;
     return { ...base, words: text.t('dash.overdue'), action };
   }
+  if (input.needsDecision && view.pill.state === 'held') {
+    const words = text.error('guard-held', report?.cause?.facts).cause;
+    return { ...base, words, action: open(`${view.path}/decision`, 'act.decide') };
+  }
+  if (input.lastEnded?.outcome === 'held') {
+    return { ...base, words: text.t('held.after-keep'), action: open(runPath, 'act.view') };
+  }
   if (view.pill.state === 'partial') {
-    const words = text.t('dash.partial', { count: report?.failureCount ?? 0 });
-    return { ...base, words, action: open(runPath, 'act.view') };
+    return { ...base, words: partialWords(report, text), action: open(runPath, 'act.view') };
   }
   const cause = report?.cause;
-  const words = cause === undefined ? text.error('internal').cause : text.error(cause.code, cause.facts).cause;
+  const words =
+    cause === undefined ? errorWords(text, 'internal').cause : errorWords(text, cause.code, cause.facts).cause;
   const times = failuresInRow(input.marks);
   const repeated = times < 2 ? words : `${words} ${text.t('dash.in-row', { count: times })}`;
   const fix = CONNECTION_CODES.has(cause?.code ?? '')
@@ -386,18 +391,4 @@ function nextView(all: readonly Ranked[], dates: Dates): TasksView['next'] {
   const [first] = all.filter((row) => row.input.nextMs !== undefined).sort(ORDERS.next);
   if (first?.input.nextMs === undefined) return undefined;
   return { name: first.view.name, when: dates.when(first.input.nextMs) };
-}
-
-/** Above these shares of a volume somebody should know, and should act. */
-const VOLUME_WARN = 0.9;
-const VOLUME_ALARM = 0.97;
-
-function volumeView({ number, usedBytes, totalBytes }: Volume, text: Text): TasksView['volumes'][number] {
-  const share = totalBytes === 0 ? 0 : usedBytes / totalBytes;
-  return {
-    name: number === undefined ? text.t('app.volume.other') : text.t('app.volume.name', { number }),
-    percent: Math.floor(share * 100),
-    tone: share >= VOLUME_ALARM ? 'err' : share >= VOLUME_WARN ? 'warn' : 'quiet',
-    words: text.t('app.volume', { used: text.bytes(usedBytes), total: text.bytes(totalBytes) }),
-  };
 }

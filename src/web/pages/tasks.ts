@@ -3,7 +3,6 @@ import { liveHubOf } from '../live-hub.ts';
 import { pageOf } from '../page-context.ts';
 import { render } from '../render.ts';
 import type { Services } from '../services.ts';
-import { VolumeWatch } from '../volumes.ts';
 import { readHappenings } from './activity-rows.ts';
 import { STRIP_RUNS } from './run-charts.ts';
 import { readTaskInput } from './task-reading.ts';
@@ -17,7 +16,6 @@ const WORDS_LENGTH_MAX = 200;
 
 /** The home page: which sites need me? */
 export function showTasks(services: Services): RequestHandler {
-  const volumeWatch = new VolumeWatch(() => services.clock.nowMs());
   const hub = liveHubOf(services);
   return async (req, res) => {
     const page = pageOf(res);
@@ -28,10 +26,9 @@ export function showTasks(services: Services): RequestHandler {
       ...readTaskInput(services, task, page.timeZone),
       marks: marks.get(task.id) ?? [],
     }));
-    const volumes = await volumeWatch.of(tasks.flatMap(({ task }) => task.settings?.target.folder ?? []));
     const { happenings } = readHappenings(services, {}, { runId: undefined, deedId: undefined }, HAPPENINGS_SHOWN);
     const day = services.runs.totalsSince(nowMs - DAY_MS);
-    const input = { tasks, query: tasksQuery(req), happenings, day, volumes, nowMs };
+    const input = { tasks, query: tasksQuery(req), happenings, day, nowMs };
     const view = buildTasksView(input, page.text, page.dates);
     const live = { topics: 'tasks', poll: '/tasks/live.json', sequence, at: page.dates.clock(nowMs) };
     const draft = services.drafts.latest(nowMs);
