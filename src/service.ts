@@ -18,6 +18,8 @@ import { SettingsStore } from './state/settings-store.ts';
 import { TaskStore } from './state/task-store.ts';
 import { browseSource } from './tasks/browse-source.ts';
 import { checkSource } from './tasks/check-source.ts';
+import { estimateSource } from './tasks/estimate-source.ts';
+import { Estimates } from './tasks/estimates.ts';
 import { Jobs } from './tasks/jobs.ts';
 import { createScheduler } from './tasks/scheduler.ts';
 import { createTaskRunner } from './tasks/worker-runner.ts';
@@ -94,6 +96,11 @@ export async function startService(options: ServiceOptions, listener = new WebLi
       runner,
       scheduler,
       jobs: new Jobs(clock, log),
+      estimates: new Estimates(
+        ({ source, filters }, signal, onProgress) =>
+          estimateSource(openSource(source, { clock }), filters, { clock, signal, onProgress }),
+        log,
+      ),
       checkConnection: (source, signal) =>
         checkSource(source, { source: openSource(source, { clock }), clock, signal }),
       browseSource: (source, folder, signal) => browseSource(source, folder, { clock, signal }),
@@ -142,6 +149,7 @@ export async function startService(options: ServiceOptions, listener = new WebLi
         clearInterval(daily);
         scheduler.stop();
         webAccess.stop();
+        services.estimates.stop();
         listener.stopListening();
         await Promise.all([runner.shutdown(), services.jobs.shutdown()]);
         // Streams of live numbers would keep it open for ever.

@@ -9,6 +9,7 @@ import type { TaskStore } from '../state/task-store.ts';
 import type { SourceSettings } from '../settings/task-settings.ts';
 import type { RemoteFolder } from '../tasks/browse-source.ts';
 import type { CheckStep } from '../tasks/check-source.ts';
+import type { Estimates } from '../tasks/estimates.ts';
 import type { Jobs } from '../tasks/jobs.ts';
 import type { Scheduler } from '../tasks/scheduler.ts';
 import type { TaskRunner } from '../tasks/task-runner.ts';
@@ -26,6 +27,8 @@ export interface Services {
   readonly scheduler: Scheduler;
   /** Long work beside runs; to be shut down with the service. */
   readonly jobs: Jobs;
+  /** Looks at sites that are about to become tasks. */
+  readonly estimates: Estimates;
   /** The connection test, step by step. */
   readonly checkConnection: (source: SourceSettings, signal: AbortSignal) => AsyncIterable<CheckStep>;
   /** The subfolders of one folder on a server. Throws the BackupError that a run would meet. */

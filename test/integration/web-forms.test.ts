@@ -1,6 +1,6 @@
 /** The pages that change things, as a browser without scripts uses them: real service, real stores, a scripted server. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -165,7 +165,9 @@ describe('the wizard without scripts', () => {
     const preview = await press(third, 'scheduleKind', { times: '3h15', do: 'preview' });
     assert.match(preview.text, /id="next"[^>]*>Next: .* 03:15/);
     const fourth = locationOf(await press(third, 'scheduleKind', { times: '3h15', do: 'next' }));
-    const summary = await get(fourth);
+    let summary = await get(fourth);
+    for (let turn = 0; turn < 200 && summary.includes('data-jobs="running"'); turn++) summary = await get(fourth);
+    assert.match(summary, /Size of the site<\/dt><dd><span class="wrap">[\d.]+ [KMG]?B in \d+ files, \d+ folders/);
     for (const words of [
       'Boutique Lumière',
       `${share}/boutique`,
@@ -248,6 +250,55 @@ describe('the wizard without scripts', () => {
     const path = await visitor.ask(`${second}?path=${encodeURIComponent('/../\r\nDELE x')}`);
     assert.equal(path.status, 200);
     assert.ok(!server.log.some((command) => command.command === 'DELE'), 'a command came through');
+  });
+
+  it('makes a new folder on the NAS in the one that is open, and goes into it', async () => {
+    const first = locationOf(await visitor.ask('/tasks/new'));
+    const second = locationOf(await press(first, 'host', connection({ name: 'New folder' })));
+    const open = locationOf(await press(second, 'root', { goLocal: share }));
+    const made = locationOf(await press(open, 'root', { newFolder: ' Été 2026 ', makeLocal: 'yes', exclude: '*.bak' }));
+    assert.ok(existsSync(join(share, 'Été 2026')));
+    const page = await get(made);
+    assert.match(page, /Copies go to <b[^>]*>[^<]*\/Été 2026</);
+    assert.match(page, /\*\.bak/, 'what else was typed is kept');
+    // A name that was typed and another button pressed: the folder is meant, nothing goes on without it.
+    const again = locationOf(await press(open, 'root', { newFolder: 'by-next', do: 'next' }));
+    assert.match(again, /folders\?/);
+    assert.ok(existsSync(join(share, 'by-next')));
+    const back = locationOf(await press(open, 'root', { newFolder: 'not-made', do: 'back' }));
+    assert.match(back, /connection$/);
+    assert.ok(!existsSync(join(share, 'not-made')));
+  });
+
+  it('makes no folder outside a shared folder, over a link, or with a name that is none', async () => {
+    const first = locationOf(await visitor.ask('/tasks/new'));
+    const second = locationOf(await press(first, 'host', connection({ name: 'No folder' })));
+    const open = locationOf(await press(second, 'root', { goLocal: share }));
+    const form = await get(open);
+    for (const [local, newFolder] of [
+      [share, '../outside/evil'],
+      [share, '..'],
+      [share, '.hidden'],
+      [share, '@eaDir'],
+      [share, '#recycle'],
+      [share, 'a/b'],
+      [share, 'x'.repeat(300)],
+      [share, 'new\nline'],
+      [share, '   '],
+      ['/etc', 'evil'],
+      [`${share}/../outside`, 'evil'],
+      [`${share}/way-out`, 'evil'],
+      [`${share}/missing`, 'evil'],
+      ['', 'evil'],
+    ] as const) {
+      const answer = await visitor.ask(second, {
+        form: filledForm(form, 'root', { local, newFolder, makeLocal: 'yes' }),
+      });
+      assert.equal(answer.status, 422, `${local} ${newFolder}`);
+      assert.match(messagesIn(answer.text).join(), /^newFolder: /, `${local} ${newFolder}`);
+    }
+    assert.deepEqual(readdirSync(join(room, 'outside')), []);
+    assert.ok(!existsSync('/etc/evil'));
   });
 
   it('has no page for an id that is none, and begins again where the draft is gone', async () => {

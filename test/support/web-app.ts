@@ -19,6 +19,7 @@ import { RunStore } from '../../src/state/run-store.ts';
 import { SecretBox } from '../../src/state/secret-box.ts';
 import { SettingsStore } from '../../src/state/settings-store.ts';
 import { TaskStore } from '../../src/state/task-store.ts';
+import { Estimates } from '../../src/tasks/estimates.ts';
 import { Jobs } from '../../src/tasks/jobs.ts';
 import { createScheduler } from '../../src/tasks/scheduler.ts';
 import type { TaskRunner } from '../../src/tasks/task-runner.ts';
@@ -218,6 +219,7 @@ export async function startWebApp(
     runner: idleRunner,
     scheduler: createScheduler({ tasks, runs, settings, runner: idleRunner, clock, log: silentLog }),
     jobs: new Jobs(clock, silentLog),
+    estimates: new Estimates(() => Promise.reject(new Error('no server here')), silentLog),
     checkConnection: () => nothingToCheck(),
     browseSource: () => Promise.reject(new Error('no server here')),
     clock,

@@ -26,7 +26,7 @@ import { render } from '../render.ts';
 import type { Services } from '../services.ts';
 import { idOf, taskPath } from '../task-path.ts';
 import { buildTestView, testConnection } from './connection-test.ts';
-import { browseLocal, browseRemote } from './folder-pickers.ts';
+import { browseLocal, browseRemote, makeAskedFolder, wantsNewFolder } from './folder-pickers.ts';
 import { buildEditView } from './edit-task-view.ts';
 import type { EditState } from './edit-task-view.ts';
 import { faultMessages, inPageOrder } from './form-words.ts';
@@ -64,6 +64,18 @@ export function saveEditTask(services: Services): RequestHandler {
     const { text } = pageOf(res);
     if (sent.text('do') === 'preview') {
       await renderEdit(services, res, 200, task, state);
+      return;
+    }
+    if (wantsNewFolder(sent)) {
+      const made = await makeAskedFolder(services, sent, text);
+      const roots = await folderRoots(services.settings.read().folderRoots);
+      const isMade = 'path' in made;
+      await renderEdit(services, res, isMade ? 200 : 422, task, {
+        ...state,
+        form: isMade ? { ...form, target: made.path } : form,
+        messages: isMade ? [] : [made.message],
+        local: await browseLocal(isMade ? made.path : sent.text('local'), roots, text),
+      });
       return;
     }
     const isAside = sent.text('do') === 'test' || sent.has('goRemote') || sent.has('goLocal');

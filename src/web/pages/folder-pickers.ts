@@ -1,11 +1,13 @@
 import { posix } from 'node:path';
 import { isBackupError } from '../../errors.ts';
 import type { SourceSettings } from '../../settings/task-settings.ts';
-import { listLocalFolder } from '../../tasks/local-folders.ts';
+import { folderRoots, listLocalFolder, makeLocalFolder } from '../../tasks/local-folders.ts';
 import type { FolderRoot } from '../../tasks/local-folders.ts';
 import type { Text } from '../../text.ts';
 import { errorWords } from '../error-words.ts';
+import type { Form } from '../form.ts';
 import type { Services } from '../services.ts';
+import type { FieldMessage } from './form-words.ts';
 
 /** A folder and its subfolders. Its rows are buttons of the form around it, so that nothing typed there is lost. */
 export interface PickerView {
@@ -133,6 +135,27 @@ export async function browseLocal(path: string, roots: readonly FolderRoot[], te
     rows: listing.folders.map((name) => ({ name, path: posix.join(listing.path, name), isChosen: false })),
     note: listing.isComplete ? (listing.folders.length === 0 ? text.t('wz.emptyfolder') : '') : text.t('wz.partfolder'),
   };
+}
+
+/** True where the form asks for a new folder: by its button, or by a name and another button that would go on. */
+export function wantsNewFolder(sent: Form): boolean {
+  const isElsewhere = ['goRemote', 'goLocal'].some((name) => sent.has(name)) || sent.text('do') === 'back';
+  return sent.has('makeLocal') || (!isElsewhere && sent.text('newFolder').trim() !== '');
+}
+
+/** Makes the folder that the form asks for in the one that is open. Gives its path, or what is wrong with it. */
+export async function makeAskedFolder(
+  services: Services,
+  sent: Form,
+  text: Text,
+): Promise<{ path: string } | { message: FieldMessage }> {
+  const [parent, name] = [sent.text('local'), sent.text('newFolder').trim()];
+  const field = 'newFolder';
+  if (name === '') return { message: { field, words: text.t('wz.newfolder.none') } };
+  const roots = await folderRoots(services.settings.read().folderRoots);
+  const fault = await makeLocalFolder(parent, name, roots);
+  const path = posix.join(parent, name);
+  return fault === undefined ? { path } : { message: { field, words: text.t(`folder.${fault}`, { path }) } };
 }
 
 /** `web-backup (volume 1, 2.8 TB free)`. */

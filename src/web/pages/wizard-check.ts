@@ -3,8 +3,10 @@ import { parseTaskForm } from '../../settings/parse-form.ts';
 import { FILTER_SETS } from '../../settings/filter-sets.ts';
 import type { Schedule } from '../../settings/schedule.ts';
 import type { TaskSettings } from '../../settings/task-settings.ts';
+import type { EstimateState } from '../../tasks/estimates.ts';
 import { freeBytesFor } from '../../tasks/local-folders.ts';
 import type { Text, TextFacts } from '../../text.ts';
+import { errorWords } from '../error-words.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import { pageOf } from '../page-context.ts';
@@ -28,6 +30,14 @@ interface CheckView {
   /** With the page where each can be corrected. */
   readonly problems: readonly { readonly words: string; readonly path: string }[];
   readonly isPlain: boolean;
+  readonly estimate: EstimateView | undefined;
+}
+
+interface EstimateView {
+  readonly isRunning: boolean;
+  readonly words: string;
+  /** Empty where what was seen fits on the volume. */
+  readonly warning: string;
 }
 
 interface SummaryRow {
@@ -70,6 +80,7 @@ export function createTask(services: Services): RequestHandler {
     const id = services.tasks.add(settings, schedule, services.clock.nowMs());
     // Of two presses of the button the second finds no draft.
     services.drafts.remove(draft.id);
+    services.estimates.forget(draft.id);
     services.scheduler.reload();
     noteActivity(services, account, 'task-created', settings.name);
     const isStarted = formOf(req).has('start') && services.runner.start(id, 'user', account) !== undefined;
@@ -84,6 +95,7 @@ export function dropDraft(services: Services): RequestHandler {
     const draft = await draftOf(services, req, res, 'connection');
     if (draft === undefined) return;
     services.drafts.remove(draft.id);
+    services.estimates.forget(draft.id);
     redirect(res, '/tasks');
   };
 }
@@ -131,6 +143,8 @@ async function renderStep(
     redirect(res, wizardPath(draft.id, 'connection'));
     return;
   }
+  const freeBytes = 'faults' in parsed ? undefined : await freeBytesFor(parsed.settings.target.folder);
+  const seen = 'faults' in parsed ? undefined : services.estimates.of(draft.id, parsed.settings);
   const view: CheckView = {
     steps: stepViews(draft, 'check', text),
     rows:
@@ -141,15 +155,45 @@ async function renderStep(
             parsed.schedule,
             {
               next: nextWords(parsed.schedule, text, dates, services.clock.nowMs()),
-              freeBytes: await freeBytesFor(parsed.settings.target.folder),
+              freeBytes,
               draftId: draft.id,
             },
             text,
           ),
     problems: messages.map(({ field, words }) => ({ words, path: wizardPath(draft.id, stepOfField(field)) })),
     isPlain: draft.form.protocol === 'ftp',
+    estimate: seen === undefined ? undefined : estimateView(seen, freeBytes, text),
   };
-  await render(res, 'wizard-check', view, { status, title: t('ed.title.new'), menu: 'tasks' });
+  await render(res, 'wizard-check', view, {
+    status,
+    title: t('ed.title.new'),
+    menu: 'tasks',
+    scripts: ['forms.js'],
+  });
+}
+
+/** What a look at the site has found. Never more than was seen: `at least` as long as not all was. */
+export function estimateView(
+  { isRunning, estimate }: EstimateState,
+  freeBytes: number | undefined,
+  text: Text,
+): EstimateView {
+  const { files, folders, bytes, isComplete, failure } = estimate;
+  const facts = {
+    size: text.bytes(bytes),
+    files: text.t('count.files', { count: files }),
+    folders: text.t('count.folders', { count: folders }),
+  };
+  const key = isRunning ? 'running' : isComplete ? 'complete' : 'part';
+  const isTooLarge = freeBytes !== undefined && bytes > freeBytes;
+  return {
+    isRunning,
+    words:
+      failure === undefined
+        ? text.t(`wz.estimate.${key}`, facts)
+        : text.t('wz.estimate.unknown', { cause: errorWords(text, failure.code, failure.facts).cause }),
+    warning: isTooLarge ? text.t('wz.estimate.toolarge', { free: text.bytes(freeBytes) }) : '',
+  };
 }
 
 function stepOfField(field: string): WizardStep {

@@ -17,7 +17,14 @@ import { slugOf } from '../task-path.ts';
 import { connectionWords } from './connection-test.ts';
 import { filterSetViews } from './filter-set-views.ts';
 import type { FilterSetView } from './filter-set-views.ts';
-import { browseLocal, browseRemote, remoteFolder, rootWords } from './folder-pickers.ts';
+import {
+  browseLocal,
+  browseRemote,
+  makeAskedFolder,
+  remoteFolder,
+  rootWords,
+  wantsNewFolder,
+} from './folder-pickers.ts';
 import type { PickerView } from './folder-pickers.ts';
 import { faultMessages, messagesByField } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
@@ -74,6 +81,16 @@ export function saveFoldersStep(services: Services): RequestHandler {
       const local = sent.has('goLocal') ? goLocal : sent.has('local') ? sent.text('local') : undefined;
       const query = new URLSearchParams({ path, ...(local === undefined ? {} : { local }) });
       redirect(res, `${step}?${query.toString()}#${sent.has('goLocal') ? 'target' : 'folder'}`);
+      return;
+    }
+    if (wantsNewFolder(sent)) {
+      const made = await makeAskedFolder(services, sent, text);
+      const path = sent.text('path');
+      if ('message' in made) {
+        await renderStep(services, res, 422, draft, [made.message], remoteFolder(path), sent.text('local'));
+        return;
+      }
+      redirect(res, `${step}?${new URLSearchParams({ path, local: made.path }).toString()}#target`);
       return;
     }
     const messages = await folderMessages(services, draft, text);
