@@ -87,33 +87,42 @@ export function createPages(
   addRoutes(site, services, access);
   site.use(answerNotFound, answerError(services));
 
-  return (at, trialToken) => {
-    if (!/^\/([^/?#\s]+\/)*$/.test(at.basePath)) throw new Error(`not a base path: ${at.basePath}`);
-    const app = express();
-    app.set(BASE_PATH_SETTING, at.basePath);
-    app.set(TRIAL_SETTING, trialToken);
-    app.disable('x-powered-by');
-    app.disable('etag');
-    app.set('query parser', 'simple');
-    app.set('trust proxy', at.trustedProxies.length === 0 ? false : [...at.trustedProxies]);
-    app.use(securityHeaders(options.isEmbeddable === true));
-    if (dsm !== undefined) {
-      // One proxy, which has shown its secret, and which puts its own word in the place of what a client says.
-      app.set('trust proxy', 1);
-      app.use(dsmGate(dsm.gate));
-    }
-    app.use(at.basePath, site);
-    app.use((req, res) => {
-      // Whoever opens the port without the path; there is nothing else here.
-      if (req.path === '/') res.redirect(302, at.basePath);
-      else res.status(404).end();
-    });
-    return app;
-  };
+  return (at, trialToken) => appAt(site, options, at, trialToken);
+}
+
+/** `site` below the base path of `at`, behind what every request has to pass. */
+export function appAt(
+  site: express.Router,
+  options: Pick<AppOptions, 'dsm' | 'isEmbeddable'>,
+  at: Pick<WebAccess, 'basePath' | 'trustedProxies'>,
+  trialToken: string | undefined,
+): express.Express {
+  const { dsm } = options;
+  if (!/^\/([^/?#\s]+\/)*$/.test(at.basePath)) throw new Error(`not a base path: ${at.basePath}`);
+  const app = express();
+  app.set(BASE_PATH_SETTING, at.basePath);
+  app.set(TRIAL_SETTING, trialToken);
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', at.trustedProxies.length === 0 ? false : [...at.trustedProxies]);
+  app.use(securityHeaders(options.isEmbeddable === true));
+  if (dsm !== undefined) {
+    // One proxy, which has shown its secret, and which puts its own word in the place of what a client says.
+    app.set('trust proxy', 1);
+    app.use(dsmGate(dsm.gate));
+  }
+  app.use(at.basePath, site);
+  app.use((req, res) => {
+    // Whoever opens the port without the path; there is nothing else here.
+    if (req.path === '/') res.redirect(302, at.basePath);
+    else res.status(404).end();
+  });
+  return app;
 }
 
 /** Files of ui/public. Their URL holds the version of all of them, so each may be kept for good. */
-function staticFiles(publicDir: string, version: string): RequestHandler {
+export function staticFiles(publicDir: string, version: string): RequestHandler {
   const files = (maxAge: number): RequestHandler =>
     express.static(publicDir, { index: false, redirect: false, maxAge, immutable: maxAge > 0 });
   const router = express.Router();
@@ -126,16 +135,16 @@ function staticFiles(publicDir: string, version: string): RequestHandler {
 }
 
 /** Pages hold what only the signed-in may see; no copy of one stays in a browser after the sign-out. */
-const noStore: RequestHandler = (_req, res, next) => {
+export const noStore: RequestHandler = (_req, res, next) => {
   res.set('Cache-Control', 'no-store');
   next();
 };
 
-function forms(bytesMax: number): RequestHandler {
+export function forms(bytesMax: number): RequestHandler {
   return express.urlencoded({ extended: false, limit: bytesMax, parameterLimit: FORM_FIELDS_MAX });
 }
 
-const refuseForeignForms: RequestHandler = (req, res, next) => {
+export const refuseForeignForms: RequestHandler = (req, res, next) => {
   if (isOwnForm(req, pageOf(res).csrfToken)) next();
   else answerForeignForm(req, res, next);
 };

@@ -40,8 +40,10 @@ export function isBackgroundRequest(req: Request): boolean {
   return req.path === '/events' || req.path.endsWith('.json') || req.get('X-Background') !== undefined;
 }
 
+type PageServices = Pick<Services, 'clock' | 'version'> & { readonly settings: Pick<Services['settings'], 'read'> };
+
 /** Lays the PageContext of each request into `res.locals.page`. */
-export function pageContexts(services: Services, signIn: SignIn, around: PageSurroundings): RequestHandler {
+export function pageContexts(services: PageServices, signIn: SignIn, around: PageSurroundings): RequestHandler {
   const datesOf = rememberDates(services);
   const make = (req: Request, settings: AppSettings, signedIn: SignedIn | undefined): PageContext => {
     const text = around.texts.get(languageOf(req, settings));
@@ -106,7 +108,7 @@ function oneOf<T extends string>(allowed: readonly T[], value: string | undefine
 }
 
 /** Formats of dates are dear to make; there is one set for each language and the zone that is set. */
-function rememberDates(services: Services): (text: Text, zoneSetting: string) => Dates {
+function rememberDates(services: Pick<Services, 'clock'>): (text: Text, zoneSetting: string) => Dates {
   const made = new Map<Language, { zoneSetting: string; dates: Dates }>();
   return (text, zoneSetting) => {
     const known = made.get(text.language);
