@@ -28,6 +28,8 @@ import { plan } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import type { ProgressSnapshot } from './progress.ts';
 import { finishReport } from './report.ts';
+import type { RetireTools } from './retire.ts';
+import { retireVanished } from './retire-vanished.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunReport } from './run-report.ts';
 import { scan } from './scan.ts';
@@ -220,6 +222,18 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   tables.markVanished(index, runId);
   tables.settleFolders(runId);
   assertNotHeld(context);
+  await finishVersions(tools);
+}
+
+/** What only a run may do that has seen everything. */
+async function finishVersions(tools: RetireTools): Promise<void> {
+  const { tables } = tools.context;
+  tables.setDurable(true);
+  try {
+    await retireVanished(tools);
+  } finally {
+    tables.setDurable(false);
+  }
 }
 
 /** Brings the index to what is there: after a folder was lost, or a process was killed while it moved files. */

@@ -41,6 +41,18 @@ export interface PlacedFile {
   readonly sizeBytes: number;
 }
 
+/** A file of the index that a complete listing did not show. */
+export interface MissingFile extends PlacedFile {
+  readonly modifiedMs: number | undefined;
+  readonly missingSinceRun: number;
+}
+
+type MissingRow = Omit<MissingFile, 'localPath' | 'modifiedMs'> & {
+  readonly folderLocalPath: string;
+  readonly localName: string;
+  readonly modifiedMs: number | null;
+};
+
 interface FolderRow {
   id: number;
   path: string;
@@ -258,6 +270,59 @@ export class FileIndex {
     }));
   }
 
+  /**
+   * Files that were missing at the end of run `run` and are so still, at most `limit` after `after`. Those that somebody has
+   * decided to keep are not among them.
+   */
+  missingFiles(run: number, after: MissingFile | undefined, limit: number): MissingFile[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT folder.id AS folderId, folder.path AS folderPath, folder.local_path AS folderLocalPath, file.name AS name,
+           coalesce(local_name, name) AS localName, size_bytes AS sizeBytes, modified_ms AS modifiedMs,
+           file.missing_since_run AS missingSinceRun
+         FROM file JOIN folder ON folder.id = file.folder_id
+         WHERE file.missing_since_run <= @run AND kept_run IS NULL
+           AND (file.missing_since_run, folder_id, name) > (@afterRun, @afterFolder, @afterName)
+         ORDER BY file.missing_since_run, folder_id, name LIMIT @limit`,
+      )
+      .all({
+        run,
+        limit,
+        afterRun: after?.missingSinceRun ?? 0,
+        afterFolder: after?.folderId ?? 0,
+        afterName: after?.name ?? '',
+      }) as MissingRow[];
+    return rows.map(({ folderLocalPath, localName, modifiedMs, ...file }) => ({
+      ...file,
+      modifiedMs: modifiedMs ?? undefined,
+      localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}`,
+    }));
+  }
+
+  /** Folders that were missing at the end of run `run` and are so still, the deepest first, at most `limit` before `before`. */
+  missingFolders(run: number, before: string, limit: number): FolderRecord[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT * FROM folder WHERE missing_since_run <= @run AND (@before = '' OR path < @before) ORDER BY path DESC LIMIT @limit`,
+      )
+      .all({ run, before, limit }) as FolderRow[];
+    return rows.map(folderRecord);
+  }
+
+  /** True where the index has neither files nor folders in it. */
+  isEmptyFolder(folderId: number): boolean {
+    return (
+      this.#statements
+        .sql('SELECT 1 FROM file WHERE folder_id = @id UNION ALL SELECT 1 FROM folder WHERE parent_id = @id LIMIT 1')
+        .get({ id: folderId }) === undefined
+    );
+  }
+
+  /** The folder is compared entry by entry at the next run. */
+  forgetFingerprint(path: string): void {
+    this.#statements.sql('UPDATE folder SET fingerprint = NULL WHERE path = ?').run(path);
+  }
+
   /** Folders at and below `path`, the deepest first, at most `limit` before `before` in that order; '' for the first page. */
   foldersInSubtree(path: string, before: string, limit: number): FolderRecord[] {
     const rows = this.#statements
@@ -313,6 +378,15 @@ export class FileIndex {
 
   clearLinks(folderId: number): void {
     this.#statements.sql('DELETE FROM link WHERE folder_id = ?').run(folderId);
+  }
+
+  /** Whether the last complete listing of the folder `path` showed a link of this name. */
+  hasLink(path: string, name: string): boolean {
+    return (
+      this.#statements
+        .sql('SELECT 1 FROM folder JOIN link ON folder_id = id WHERE path = ? AND name = ?')
+        .get(path, name) !== undefined
+    );
   }
 
   addLink(folderId: number, name: string, leadsTo: string): void {

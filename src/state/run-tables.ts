@@ -276,6 +276,17 @@ export class RunTables {
     this.#statements.sql('UPDATE run_step SET state = ? WHERE id = ?').run(state, id);
   }
 
+  /** The newest complete run before `runId`. */
+  lastCompleteRunBefore(runId: number): number | undefined {
+    const id = this.#statements.value(`SELECT max(id) FROM run WHERE outcome = 'complete' AND id < ?`).get(runId);
+    return (id as number | null) ?? undefined;
+  }
+
+  /** Forgets planned steps of one kind that were not done. */
+  dropSteps(action: StepAction): void {
+    this.#statements.sql(`DELETE FROM run_step WHERE action = ? AND state <> 'done'`).run(action);
+  }
+
   /** What lies under `current/` after this run is not what lay there before: the run is one that can be gone back to. */
   noteChange(runId: number): void {
     this.#statements.sql('UPDATE run SET has_changed = 1 WHERE id = ? AND has_changed = 0').run(runId);
@@ -406,7 +417,7 @@ export class RunTables {
            coalesce(sum(file_count) FILTER (WHERE action IN ('vanish', 'vanish-folder')), 0) AS vanished,
            count(*) FILTER (WHERE action = 'download' AND state = 'done') AS downloaded,
            count(*) FILTER (WHERE state = 'failed') AS failed,
-           coalesce(sum(file_count) FILTER (WHERE action IN ('retire', 'retire-folder') AND state = 'done'), 0) AS retired
+           coalesce(sum(file_count) FILTER (WHERE action IN ('retire', 'retire-folder', 'retire-vanished') AND state = 'done'), 0) AS retired
          FROM run_step`,
       )
       .get() as {

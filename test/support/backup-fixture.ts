@@ -59,6 +59,7 @@ export interface RunOverrides {
   readonly deletion?: Partial<TaskSettings['deletion']>;
   readonly versions?: Partial<TaskSettings['versions']>;
   readonly guards?: Partial<TaskSettings['guards']>;
+  readonly exclude?: readonly string[];
   readonly isForced?: boolean;
   readonly isDryRun?: boolean;
   readonly taskName?: string;
@@ -209,6 +210,17 @@ export class BackupFixture {
     });
   }
 
+  /** Places below `versions/` of what is kept there. */
+  versions(state = 'kept'): string[] {
+    return this.#withDatabase(
+      (db) =>
+        db
+          .prepare(`SELECT folder || '/' || local_path FROM version WHERE folder IS NOT NULL AND state = ? ORDER BY id`)
+          .pluck()
+          .all(state) as string[],
+    );
+  }
+
   indexed(): IndexedFile[] {
     return this.#withDatabase(indexedFiles);
   }
@@ -292,7 +304,7 @@ export class BackupFixture {
       target: { folder: this.targetFolder },
       filters: {
         include: [],
-        exclude: [],
+        exclude: overrides.exclude ?? [],
         sets: [],
         minSizeBytes: undefined,
         maxSizeBytes: undefined,

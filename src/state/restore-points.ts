@@ -1,0 +1,79 @@
+import type Database from 'better-sqlite3';
+import { Statements } from './statements.ts';
+
+/** A run that has changed what lies under `current/`: the tree as it left it can be gone back to until it is pruned. */
+export interface RestorePoint {
+  readonly runId: number;
+  readonly startedMs: number;
+  /** undefined for a run that is under way. */
+  readonly endedMs: number | undefined;
+  readonly outcome: string;
+  readonly isPinned: boolean;
+  /** JSON; undefined where the run left none. */
+  readonly report: string | undefined;
+}
+
+interface PointRow {
+  id: number;
+  started_ms: number;
+  ended_ms: number | null;
+  outcome: string;
+  is_pinned: number;
+  report: string | null;
+}
+
+const IS_POINT = 'has_changed = 1 AND pruned_ms IS NULL';
+
+/** The trees of the past that are kept. */
+export class RestorePoints {
+  readonly #statements: Statements;
+
+  constructor(db: Database.Database) {
+    this.#statements = new Statements(db);
+  }
+
+  /** Points, the newest first, at most `limit` before the run `beforeRun`. */
+  list(beforeRun: number, limit: number): RestorePoint[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT id, started_ms, ended_ms, outcome, is_pinned, report FROM run WHERE ${IS_POINT} AND id < ? ORDER BY id DESC LIMIT ?`,
+      )
+      .all(beforeRun, limit) as PointRow[];
+    return rows.map(restorePoint);
+  }
+
+  /**
+   * The point that has the tree at the end of run `runId`: that run, or the last one before it that changed anything.
+   * `pruned`: there was one, and it is no longer kept. `unknown`: no such run, or nothing was there yet.
+   */
+  of(runId: number): RestorePoint | 'pruned' | 'unknown' {
+    const isKnown = this.#statements.sql('SELECT 1 FROM run WHERE id = ?').get(runId) !== undefined;
+    const row = this.#statements
+      .sql(
+        `SELECT id, started_ms, ended_ms, outcome, is_pinned, report, pruned_ms FROM run WHERE has_changed = 1 AND id <= ?
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get(runId) as (PointRow & { pruned_ms: number | null }) | undefined;
+    if (!isKnown || row === undefined) return 'unknown';
+    return row.pruned_ms === null ? restorePoint(row) : 'pruned';
+  }
+
+  /** A pinned point is never pruned. False where there is no such point. */
+  setPinned(runId: number, isPinned: boolean): boolean {
+    const { changes } = this.#statements
+      .sql(`UPDATE run SET is_pinned = ? WHERE id = ? AND ${IS_POINT}`)
+      .run(isPinned ? 1 : 0, runId);
+    return changes === 1;
+  }
+}
+
+function restorePoint(row: PointRow): RestorePoint {
+  return {
+    runId: row.id,
+    startedMs: row.started_ms,
+    endedMs: row.ended_ms ?? undefined,
+    outcome: row.outcome,
+    isPinned: row.is_pinned === 1,
+    report: row.report ?? undefined,
+  };
+}

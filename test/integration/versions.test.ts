@@ -1,0 +1,215 @@
+/** What a run replaces or retires stays readable, as of any run. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import Database from 'better-sqlite3';
+import { VersionTree } from '../../src/state/version-tree.ts';
+import { BackupFixture } from '../support/backup-fixture.ts';
+import type { RunOverrides } from '../support/backup-fixture.ts';
+
+const ARCHIVE: RunOverrides = { deletion: { rule: 'archive' } };
+
+let fixture: BackupFixture;
+/** What lay under `current/` at the end of each run: path to SHA-256. */
+let history: Map<number, Map<string, string>>;
+
+beforeEach(async () => {
+  fixture = await BackupFixture.start();
+  history = new Map();
+});
+afterEach(() => fixture.end());
+after(() => undefined);
+
+/** A run that must be complete; what it left is remembered. */
+async function run(overrides: RunOverrides = ARCHIVE): Promise<void> {
+  const report = await fixture.run(overrides);
+  assert.equal(report.outcome, 'complete', JSON.stringify([report.cause, report.failures]));
+  remember();
+}
+
+function remember(): void {
+  const files = new Map([...fixture.snapshot()].map(([path, { sha256 }]) => [path, sha256]));
+  history.set(lastRun(), files);
+}
+
+function lastRun(): number {
+  return withDatabase((db) => db.prepare('SELECT max(id) FROM run').pluck().get() as number);
+}
+
+function withDatabase<T>(read: (db: Database.Database) => T): T {
+  const db = new Database(fixture.databasePath, { readonly: true });
+  try {
+    return read(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** Every tree that was remembered reads back from the disk, byte for byte, and nothing else is in it. */
+function assertHistoryReadsBack(): void {
+  withDatabase((db) => {
+    const tree = new VersionTree(db);
+    for (const [runId, files] of history) {
+      assert.deepEqual(readTree(tree, runId), files, `the tree as of run ${runId}`);
+    }
+  });
+}
+
+function readTree(tree: VersionTree, runId: number): Map<string, string> {
+  const files = new Map<string, string>();
+  const folders = ['/'];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    assert.ok(tree.hasFolder(runId, folder), folder);
+    // Pages of two, so that what comes after a page is seen as well.
+    for (let after = ''; ;) {
+      const page = tree.folders(runId, folder, after, 2);
+      folders.push(...page);
+      after = page.at(-1) ?? '';
+      if (after === '') break;
+    }
+    for (let after = ''; ;) {
+      const page = tree.files(runId, folder, after, 2);
+      for (const file of page) {
+        assert.equal(file.state, 'there', file.path);
+        const place = file.places[0];
+        assert.ok(place !== undefined, file.path);
+        const content = readFileSync(join(fixture.targetFolder, place.folder, place.path));
+        const sha256 = createHash('sha256').update(content).digest('hex');
+        assert.equal(sha256, file.sha256.toString('hex'), file.path);
+        assert.deepEqual(tree.file(runId, file.path), file);
+        files.set(file.path.slice(1), sha256);
+      }
+      after = page.at(-1)?.path.slice(folder.length + (folder === '/' ? 0 : 1)) ?? '';
+      if (after === '') break;
+    }
+  }
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+describe('A file that changes', () => {
+  it('is kept as it was, once for each run that replaced it', async () => {
+    fixture.tree.writeFile('/a/page.html', 'first');
+    fixture.tree.writeFile('/b.txt', 'never changes');
+    await run();
+    for (const content of ['second', 'third!', 'fourth']) {
+      fixture.tree.writeFile('/a/page.html', content);
+      await run();
+    }
+    assert.equal(fixture.versions().length, 3);
+    assertHistoryReadsBack();
+  });
+
+  it('has one link on the disk, so that an edit in current/ cannot reach what was kept', async () => {
+    fixture.tree.writeFile('/page.html', 'first');
+    await run();
+    fixture.tree.writeFile('/page.html', 'second');
+    await run();
+    const [version] = fixture.versions();
+    assert.ok(version !== undefined);
+    assert.equal(statSync(join(fixture.targetFolder, 'versions', version)).nlink, 1);
+    writeFileSync(join(fixture.current, 'page.html'), 'edited here');
+    assert.equal(readFileSync(join(fixture.targetFolder, 'versions', version), 'utf8'), 'first');
+    writeFileSync(join(fixture.current, 'page.html'), 'second');
+  });
+
+  it('to the same content again leaves no version', async () => {
+    fixture.tree.writeFile('/page.html', 'same');
+    await run();
+    await run({ ...ARCHIVE, isForced: true });
+    assert.deepEqual(fixture.versions(), []);
+    assertHistoryReadsBack();
+  });
+
+  it('here and is then replaced keeps what lay here, and does not pass for what the server had', async () => {
+    fixture.tree.writeFile('/page.html', 'from the server');
+    await run();
+    writeFileSync(join(fixture.current, 'page.html'), 'edited on the NAS');
+    fixture.tree.writeFile('/page.html', 'newer on the server');
+    await run();
+    const [version] = fixture.versions('altered');
+    assert.equal(readFileSync(join(fixture.targetFolder, 'versions', version ?? ''), 'utf8'), 'edited on the NAS');
+    const state = withDatabase((db) => new VersionTree(db).file(1, '/page.html')?.state);
+    assert.equal(state, 'altered');
+  });
+});
+
+describe('A file that has gone from the server', () => {
+  beforeEach(async () => {
+    fixture.tree.writeFile('/a/gone.txt', 'gone soon');
+    fixture.tree.writeFile('/a/stays.txt', 'stays');
+    fixture.tree.writeFile('/old/deep/er/file.txt', 'a folder that goes');
+    fixture.tree.writeFile('/old/top.txt', 'too');
+    await run();
+    fixture.tree.remove('/a/gone.txt');
+    fixture.tree.remove('/old');
+  });
+
+  it('goes to the versions after two complete runs, and its empty folders with it', async () => {
+    await run();
+    assert.ok(existsSync(join(fixture.current, 'a/gone.txt')), 'missing once is not enough');
+    await run();
+    assert.deepEqual([...fixture.snapshot().keys()], ['a/stays.txt']);
+    assert.deepEqual(readdirSync(fixture.current), ['a']);
+    assert.equal(fixture.versions().length, 3);
+    assertHistoryReadsBack();
+    await run();
+    assertHistoryReadsBack();
+  });
+
+  it('stays where the task says so', async () => {
+    const keep: RunOverrides = { deletion: { rule: 'keep' } };
+    for (let i = 0; i < 3; i++) await run(keep);
+    assert.equal(fixture.snapshot().size, 4);
+    assert.deepEqual(fixture.versions(), []);
+    assertHistoryReadsBack();
+  });
+
+  it('stays while a run is not complete, whatever the reason', async () => {
+    await run();
+    fixture.tree.writeFile('/a/secret.txt', 'not for us');
+    fixture.server.addFault({ command: 'RETR', path: '/a/secret.txt' }, { reply: '550 Permission denied' });
+    const report = await fixture.run(ARCHIVE);
+    assert.equal(report.outcome, 'incomplete');
+    assert.ok(existsSync(join(fixture.current, 'a/gone.txt')));
+  });
+
+  it('stays when it comes back in between, and is missed anew after that', async () => {
+    await run();
+    fixture.tree.writeFile('/a/gone.txt', 'gone soon');
+    await run();
+    fixture.tree.remove('/a/gone.txt');
+    await run();
+    assert.ok(existsSync(join(fixture.current, 'a/gone.txt')));
+    await run();
+    assert.ok(!existsSync(join(fixture.current, 'a/gone.txt')));
+    assertHistoryReadsBack();
+  });
+
+  it('stays when a filter leaves it out: what is not looked at is not missed', async () => {
+    await run();
+    await run({ ...ARCHIVE, exclude: ['/a/gone.txt', '/old/'] });
+    assert.ok(existsSync(join(fixture.current, 'a/gone.txt')));
+    assert.ok(existsSync(join(fixture.current, 'old/top.txt')));
+  });
+});
+
+describe('A folder and a file that change places', () => {
+  it('are kept as they were', async () => {
+    fixture.tree.writeFile('/swap/in/side.txt', 'in a folder');
+    fixture.tree.writeFile('/paws', 'a file');
+    await run();
+    fixture.tree.remove('/swap');
+    fixture.tree.writeFile('/swap', 'a file now');
+    fixture.tree.remove('/paws');
+    fixture.tree.writeFile('/paws/inside.txt', 'a folder now');
+    await run();
+    fixture.assertCurrentEquals();
+    assertHistoryReadsBack();
+    fixture.tree.remove('/swap');
+    fixture.tree.writeFile('/swap/in/side.txt', 'a folder again');
+    await run();
+    assertHistoryReadsBack();
+  });
+});
