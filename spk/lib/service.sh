@@ -85,8 +85,7 @@ await_answer() {
 	end=$(($(now_s) + START_SECONDS_MAX))
 	until [ -s "$READY" ]; do
 		if ! running_pid >/dev/null; then
-			[ -s "$READY" ] && break
-			rm -f "$PID_FILE"
+			rm -f "$PID_FILE" "$READY"
 			tell start-failed "$(tail -c "+$(($1 + 1))" "$OUTPUT" | tail -n "$OUTPUT_LINES_MAX")"
 			return 1
 		fi
@@ -97,9 +96,7 @@ await_answer() {
 		pause
 	done
 	remember_version
-	[ "$(value_of state "$READY")" != repair ] || tell needs-repair
-	code=$(value_of setup-code "$READY")
-	[ -z "$code" ] || tell setup-code "$(hostname):$(value_of port "$READY")" "$code"
+	tell_code tell
 	return 0
 }
 

@@ -1,6 +1,6 @@
 /** The life of the package on a NAS, as an administrator sees it, in the mode with a password of its own. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
@@ -22,6 +22,8 @@ const ANSWERS: Answers = {
   wizard_access_dsm: 'false',
   wizard_access_password: 'true',
 };
+const CODE = /[A-Z2-9]{4}(-[A-Z2-9]{4}){3}/;
+const isCopy = (name: string): boolean => name.endsWith('.sqlite');
 const SITE = { '/index.html': 'hello', '/img/logo.svg': '<svg/>', '/about/us.html': 'we' };
 
 const skip = whyNasIsMissing() ?? whyBrowserIsMissing() ?? false;
@@ -70,13 +72,13 @@ describe('the package on a NAS', { skip }, () => {
     assert.match(startDialog, /http:\/\/DiskStation:8377\/ .*: [A-Z2-9]{4}(-[A-Z2-9]{4}){3}\./);
     assert.equal(await center.status(), 0);
     assert.equal(statSync(inVar('data')).mode & 0o777, 0o700);
-    const code = /[A-Z2-9]{4}(-[A-Z2-9]{4}){3}/.exec(startDialog)?.[0] ?? '';
+    const code = CODE.exec(startDialog)?.[0] ?? '';
     assert.ok(!readFileSync(inVar('site-backup.out'), 'utf8').includes(code), 'the code stays out of what is kept');
   });
 
   it('is set up with that code, and backs up a site into the shared folder of the wizard', async () => {
     await page.goto(origin);
-    await page.locator('#code').fill(/[A-Z2-9]{4}(-[A-Z2-9]{4}){3}/.exec(startDialog)?.[0] ?? '');
+    await page.locator('#code').fill(CODE.exec(startDialog)?.[0] ?? '');
     await page.locator('#name').fill(OWNER.name);
     await page.locator('#password').fill(OWNER.password);
     await page.locator('#again').fill(OWNER.password);
@@ -177,6 +179,41 @@ describe('the package on a NAS', { skip }, () => {
     assert.equal((await fetch(`${origin}/login`)).status, 200);
     assert.equal((await center.shutDown()).isDone, true);
     assert.equal(await center.status(), 3);
+  });
+
+  it('shows one clear page when its database is damaged, restores the last copy there, and goes on', async () => {
+    // As if a day had passed: the next start makes a copy of what there is now.
+    rmSync(inVar('data/copies'), { recursive: true });
+    assert.equal((await center.start()).isDone, true);
+    await until(
+      () => existsSync(inVar('data/copies')) && readdirSync(inVar('data/copies')).some(isCopy),
+      RUN_MS_MAX,
+      'a copy',
+    );
+    assert.equal((await center.stop()).isDone, true);
+    const database = inVar('data/site-backup.sqlite');
+    const bytes = readFileSync(database);
+    writeFileSync(database, bytes.fill(0xa7, bytes.length >> 1));
+
+    const outcome = await center.start();
+    assert.equal(outcome.isDone, true);
+    assert.equal(await center.status(), 0);
+    assert.match(
+      outcome.dialog,
+      /database of Site Backup cannot be opened\. Open http:\/\/DiskStation:8377\/ and enter this code/,
+    );
+    await page.context().clearCookies();
+    await page.goto(origin);
+    await page.locator('#code').fill(CODE.exec(outcome.dialog)?.[0] ?? '');
+    await page.getByRole('button', { name: EN.t('lg.go') }).click();
+    await page.getByRole('heading', { name: EN.t('rp.state-unreadable.h') }).waitFor();
+    await page.getByLabel(EN.t('rp.restore.confirm')).check();
+    await page.getByRole('button', { name: EN.t('rp.restore') }).click();
+    await page.waitForURL('**/login**');
+    await signIn(page, origin);
+    assert.equal((await runWords()).length, 2);
+    assert.equal(readIndex(), 'hello again');
+    assert.equal((await center.stop()).isDone, true);
   });
 
   it('keeps settings and history at an uninstall that is asked to, and a new installation goes on with them', async () => {

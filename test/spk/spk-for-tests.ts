@@ -1,11 +1,22 @@
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { buildPackage } from '../../build/build-package.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** A package of this checkout with that version, for the processor of the tests; the path of its file. */
+let outDir: string | undefined;
+
+/** A package of this checkout with that version, for the processor of the tests: the path of its file, until the process ends. */
 export async function spkForTests(version: string): Promise<string> {
-  // A folder of its own for each test process: two of them may build the same version.
-  const outDir = resolve(ROOT, '.cache/spk', String(process.pid));
+  outDir ??= folderOfThisProcess();
   return (await buildPackage({ root: ROOT, outDir, version, processors: ['x64'] })).file;
+}
+
+function folderOfThisProcess(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'site-backup-spk-'));
+  process.once('exit', () => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
 }
