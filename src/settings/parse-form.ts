@@ -1,5 +1,6 @@
 import type { Language } from '../text.ts';
 import { amountText, bytesOf, numberOf } from './form-amounts.ts';
+import { GUARD_DEFAULTS, guardForm, guardsOf } from './guard-form.ts';
 import { DEFAULT_PORTS, parseTaskSettings } from './parse-task.ts';
 import { parseSchedule, scheduleFieldOf, scheduleFormJson } from './parse-schedule.ts';
 import { NO_SECRETS } from './password-source.ts';
@@ -33,6 +34,12 @@ export const TEXT_FIELDS = [
   'hoursFrom',
   'hoursTo',
   'deletion',
+  'vanishedPercent',
+  'vanishedFiles',
+  'changedPercent',
+  'shrunkPercent',
+  'emptiedFiles',
+  'suffixPercent',
   'connections',
   'speed',
   'restat',
@@ -44,7 +51,7 @@ export const TEXT_FIELDS = [
 export type TextField = (typeof TEXT_FIELDS)[number];
 
 /** Ticked boxes, and the columns of the table of speeds. */
-export const LIST_FIELDS = ['sets', 'days', 'speedFrom', 'speedTo', 'speedLimit'] as const;
+export const LIST_FIELDS = ['sets', 'days', 'guards', 'speedFrom', 'speedTo', 'speedLimit'] as const;
 export type ListField = (typeof LIST_FIELDS)[number];
 
 /** A task's form as it was typed: what is shown again when something in it is wrong. */
@@ -98,6 +105,7 @@ export const EMPTY_TASK_FORM: TaskForm = {
   idleSeconds: '60',
   sets: [],
   days: ['0', '1', '2', '3', '4', '5', '6'],
+  ...GUARD_DEFAULTS,
   speedFrom: [],
   speedTo: [],
   speedLimit: [],
@@ -126,6 +134,7 @@ export function taskFormOf(settings: TaskSettings, schedule: Schedule, language:
     target: settings.target.folder,
     ...scheduleForm(schedule),
     deletion: settings.deletion.rule,
+    ...guardForm(settings.guards),
     connections: settings.connections === 'auto' ? '' : String(settings.connections),
     speed: amount(speed.bytesPerSecond),
     speedFrom: speed.byHour.map((hours) => hours.from),
@@ -211,6 +220,7 @@ export const PAGE_ORDER: readonly FormField[] = TEXT_FIELDS.flatMap((name): Form
   if (name === 'user') return ['user', 'password'];
   if (name === 'exclude') return ['sets', 'exclude'];
   if (name === 'everyUnit') return ['everyUnit', 'days'];
+  if (name === 'deletion') return ['deletion', 'guards'];
   return name === 'speed' ? ['speed', 'speedFrom', 'speedTo', 'speedLimit'] : [name];
 });
 
@@ -244,6 +254,7 @@ function taskJsonOf(form: TaskForm, password: string | undefined): unknown {
     retries: { attempts: numberOf(form.attempts), firstDelaySeconds: numberOf(form.firstDelaySeconds) },
     verification: { restat: form.restat === 'yes' },
     deletion: { rule: textOf(form.deletion) },
+    guards: guardsOf(form),
   };
   // The schema knows no undefined: what is undefined is left out on the way through JSON.
   return JSON.parse(JSON.stringify(json));
@@ -307,6 +318,13 @@ const FIELDS: readonly (readonly [RegExp, FormField])[] = [
   [/^\/retries/, 'firstDelaySeconds'],
   [/^\/verification/, 'restat'],
   [/^\/deletion/, 'deletion'],
+  [/^\/guards\/vanishedPercent/, 'vanishedPercent'],
+  [/^\/guards\/vanishedFiles/, 'vanishedFiles'],
+  [/^\/guards\/changedPercent/, 'changedPercent'],
+  [/^\/guards\/shrunkPercent/, 'shrunkPercent'],
+  [/^\/guards\/emptiedFiles/, 'emptiedFiles'],
+  [/^\/guards\/suffixPercent/, 'suffixPercent'],
+  [/^\/guards/, 'guards'],
 ];
 
 const PLAIN_FIELDS = /^\/source\/(protocol|host|port|user|folder)/;

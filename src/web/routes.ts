@@ -3,6 +3,7 @@ import type { DsmLogin } from './access/dsm-login.ts';
 import { PasswordLogin } from './access/password-login.ts';
 import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
 import { showAbout } from './pages/about.ts';
+import { saveDecision, showDecision } from './pages/decision.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
 import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
 import { downloadDiagnostics } from './pages/diagnostics.ts';
@@ -111,6 +112,8 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   // changing a task
   app.get('/tasks/:id/edit', showEditTask(services));
   app.post('/tasks/:id/edit', saveEditTask(services));
+  app.get('/tasks/:id/decision', showDecision(services));
+  app.post('/tasks/:id/decision', saveDecision(services));
   app.get('/tasks/:id/delete', showDeleteTask(services));
   app.post('/tasks/:id/delete', deleteTask(services));
   app.post('/tasks/:id/run', runTaskNow(services));

@@ -49,6 +49,40 @@ function fieldsOf(changes: Partial<TaskForm>, password: Secret | undefined = PAS
 }
 
 describe('the form of a task', () => {
+  it('begins with the limits that a task has where nothing is said of them', () => {
+    const { settings } = accepted();
+    const { source, guards: _guards, ...rest } = taskSettingsJson(settings) as Record<string, object>;
+    const bare = { ...rest, source: { ...source, password: PASSWORD.reveal() } };
+    const parsed = parseTaskSettings(bare, NO_SECRETS);
+    assert.ok('settings' in parsed);
+    assert.deepEqual(settings.guards, parsed.settings.guards);
+  });
+
+  it('turns a limit off where it is not ticked, whatever its number, and keeps it off', () => {
+    const { settings, schedule } = accepted({ guards: ['vanishedPercent', 'serverChanged'], vanishedPercent: '25' });
+    assert.deepEqual(settings.guards, {
+      vanishedPercent: 25,
+      vanishedFiles: undefined,
+      changedPercent: undefined,
+      shrunkPercent: undefined,
+      emptiedFiles: undefined,
+      suffixPercent: undefined,
+      emptiedFolders: false,
+      serverChanged: true,
+    });
+    const again = taskFormOf(settings, schedule, 'en');
+    assert.deepEqual(again.guards, ['vanishedPercent', 'serverChanged']);
+    assert.deepEqual(accepted(again).settings.guards, settings.guards);
+  });
+
+  it('wants a number for each limit that is ticked', () => {
+    assert.deepEqual(fieldsOf({ vanishedPercent: '', changedPercent: '101', emptiedFiles: 'few' }), [
+      'vanishedPercent',
+      'changedPercent',
+      'emptiedFiles',
+    ]);
+  });
+
   it('needs nothing but a name, a server, a user, a password and a place', () => {
     const { settings, schedule } = accepted();
     assert.equal(settings.source.protocol, 'ftps');

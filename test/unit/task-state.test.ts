@@ -11,15 +11,23 @@ const QUIET: TaskFacts = {
   isPaused: false,
   isOverdue: false,
   waitsForHours: false,
+  needsDecision: false,
 };
 
 const CASES: readonly (readonly [TaskState, string, Partial<TaskFacts>])[] = [
   ['failed', 'its last run failed', { lastOutcome: 'failed', lastCode: 'login-rejected' }],
   ['failed', 'what is stored of it cannot be used', { isUsable: false }],
   ['failed', 'its last run failed and it is overdue', { lastOutcome: 'failed', isOverdue: true }],
-  ['held', 'a guard held its last run', { lastOutcome: 'held', lastCode: 'guard-held' }],
+  ['held', 'a guard held its last run', { lastOutcome: 'held', needsDecision: true }],
   ['held', 'the certificate has changed', { lastOutcome: 'failed', lastCode: 'certificate-changed' }],
-  ['held', 'it waits for a decision, even when its schedule is paused', { lastOutcome: 'held', isPaused: true }],
+  [
+    'held',
+    'it waits for a decision, even when its schedule is paused',
+    { lastOutcome: 'held', needsDecision: true, isPaused: true },
+  ],
+  ['held', 'somebody stopped the run after the held one', { lastOutcome: 'cancelled', needsDecision: true }],
+  ['failed', 'it failed after it was held', { lastOutcome: 'failed', lastCode: 'host-unknown', needsDecision: true }],
+  ['partial', 'it was held and somebody has decided', { lastOutcome: 'held' }],
   ['partial', 'something was not copied', { lastOutcome: 'incomplete' }],
   ['overdue', 'the scheduled run did not start', { isOverdue: true }],
   ['overdue', 'it never ran, and should have', { lastOutcome: undefined, isOverdue: true }],

@@ -1,3 +1,4 @@
+import { GUARD_LIMITS } from '../../settings/guard-form.ts';
 import { EMPTY_TASK_FORM, taskFormOf } from '../../settings/parse-form.ts';
 import type { FormField, TaskForm } from '../../settings/parse-form.ts';
 import type { StoredTask } from '../../state/task-store.ts';
@@ -9,6 +10,8 @@ import type { FilterSetView } from './filter-set-views.ts';
 import type { PickerView } from './folder-pickers.ts';
 import { FIELD_LABELS, messagesByField } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
+import { guardFieldViews } from './guard-fields.ts';
+import type { GuardFieldView } from './guard-fields.ts';
 import { scheduleFieldsView } from './schedule-fields.ts';
 import type { ScheduleFieldsView } from './schedule-fields.ts';
 
@@ -50,6 +53,7 @@ export interface EditView {
   readonly remote: PickerView | undefined;
   readonly local: PickerView | undefined;
   readonly sets: readonly FilterSetView[];
+  readonly guards: readonly GuardFieldView[];
   readonly schedule: ScheduleFieldsView;
   readonly speedRows: readonly { readonly from: string; readonly to: string; readonly limit: string }[];
   readonly conflict: ConflictView | undefined;
@@ -77,7 +81,7 @@ const SECTIONS: readonly (readonly [id: string, fields: readonly FormField[]])[]
     'when',
     ['scheduleKind', 'everyCount', 'everyUnit', 'days', 'times', 'cron', 'hasAllowedHours', 'hoursFrom', 'hoursTo'],
   ],
-  ['keep', ['deletion']],
+  ['keep', ['deletion', 'guards', ...GUARD_LIMITS]],
 ];
 const LAST_SECTION = 'adv';
 
@@ -111,6 +115,7 @@ export function buildEditView(
     remote: state.remote,
     local: state.local,
     sets: filterSetViews(form.sets, text),
+    guards: guardFieldViews(form, text),
     schedule: scheduleFieldsView(form, text, dates, facts.nowMs),
     speedRows: speedRows(form),
     conflict:

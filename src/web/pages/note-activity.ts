@@ -5,6 +5,8 @@ export type PageAction =
   | 'task-created'
   | 'task-changed'
   | 'task-duplicated'
+  | 'hold-kept'
+  | 'hold-accepted'
   | 'task-paused'
   | 'task-resumed'
   | 'task-deleted'

@@ -1,5 +1,6 @@
 import { closedSince, isOpenAt } from '../../settings/allowed-hours.ts';
 import type { StoredRun } from '../../state/run-store.ts';
+import { readNewestHold } from '../../state/task-hold.ts';
 import type { StoredTask } from '../../state/task-store.ts';
 import { liveHubOf } from '../live-hub.ts';
 import type { Services } from '../services.ts';
@@ -21,8 +22,16 @@ export function readTaskInput(services: Services, task: StoredTask, timeZone: st
     lastFinished: runs.lastFinished(task.id),
     nextMs: scheduler.nextRun(task.id),
     isOverdue: scheduler.isOverdue(task.id),
+    needsDecision: needsDecision(services, task),
     waitsForHours: waitsForHours(task, lastEnded, clock.nowMs(), timeZone),
   };
+}
+
+/** Asks the task's own database only where its last run that saw the site was held. */
+function needsDecision({ runs, stateDir }: Services, task: StoredTask): boolean {
+  const outcomes = ['complete', 'incomplete', 'held'] as const;
+  const last = runs.list({ taskId: task.id, outcomes, hasSimulations: false }, 1)[0];
+  return last?.outcome === 'held' && readNewestHold(stateDir, task.stateKey)?.decision === 'open';
 }
 
 function waitsForHours(task: StoredTask, run: StoredRun | undefined, nowMs: number, timeZone: string): boolean {

@@ -56,10 +56,12 @@ export interface TaskFacts {
   readonly isOverdue: boolean;
   /** A run was stopped at the end of the hours it may run in, and goes on when they begin again. */
   readonly waitsForHours: boolean;
+  /** A guard has held a run, and nobody has said yet what is to become of it. */
+  readonly needsDecision: boolean;
 }
 
 /** Codes by which a run stops and asks a person. */
-const ASKING_CODES: ReadonlySet<string> = new Set(['guard-held', 'certificate-changed']);
+const ASKING_CODES: ReadonlySet<string> = new Set(['certificate-changed']);
 
 /** The state of a task. What it is doing comes first, then what somebody must decide, then what somebody has decided. */
 export function taskState(facts: TaskFacts): TaskState {
@@ -67,7 +69,7 @@ export function taskState(facts: TaskFacts): TaskState {
   if (facts.phase === 'queued') return 'queued';
   if (!facts.isUsable) return 'failed';
   const { lastOutcome, lastCode } = facts;
-  if (lastOutcome === 'held' || (lastOutcome === 'failed' && ASKING_CODES.has(lastCode ?? ''))) return 'held';
+  if (lastOutcome === 'failed' ? ASKING_CODES.has(lastCode ?? '') : facts.needsDecision) return 'held';
   if (facts.isPaused) return 'paused';
   if (lastOutcome === 'failed') return 'failed';
   if (facts.isOverdue) return 'overdue';
@@ -76,6 +78,8 @@ export function taskState(facts: TaskFacts): TaskState {
     case 'complete':
       return 'ok';
     case 'incomplete':
+    // Decided, and not done yet.
+    case 'held':
       return 'partial';
     case 'cancelled':
       return 'cancelled';
