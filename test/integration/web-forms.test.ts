@@ -296,6 +296,7 @@ describe('the wizard without scripts', () => {
       });
       assert.equal(answer.status, 422, `${local} ${newFolder}`);
       assert.match(messagesIn(answer.text).join(), /^newFolder: /, `${local} ${newFolder}`);
+      if (local === share && newFolder === 'a/b') assert.match(answer.text, /name="newFolder" value="a\/b"/);
     }
     assert.deepEqual(readdirSync(join(room, 'outside')), []);
     assert.ok(!existsSync('/etc/evil'));

@@ -74,7 +74,9 @@ export function saveEditTask(services: Services): RequestHandler {
         ...state,
         form: isMade ? { ...form, target: made.path } : form,
         messages: isMade ? [] : [made.message],
-        local: await browseLocal(isMade ? made.path : sent.text('local'), roots, text),
+        local: isMade
+          ? await browseLocal(made.path, roots, text)
+          : await browseLocal(sent.text('local'), roots, text, sent.text('newFolder')),
       });
       return;
     }

@@ -25,6 +25,8 @@ export interface PickerView {
   readonly isHereChosen: boolean;
   readonly chosen: string;
   readonly note: string;
+  /** The name of a new folder as it was typed, where it could not be made. */
+  readonly newFolder: string;
   /** What is wrong, and what to do; empty where nothing is. */
   readonly fault: string;
   readonly action: string;
@@ -79,6 +81,7 @@ function remoteBase(asked: string, chosen: string, choice: string, text: Text): 
     isHereChosen: path === chosen,
     chosen,
     note: '',
+    newFolder: '',
     fault: '',
     action: '',
   };
@@ -94,7 +97,12 @@ export function remoteFolder(text: string): string | undefined {
 const REMOTE_BYTES_MAX = 4096;
 
 /** One folder on the NAS, or with an empty `path` the list of tops. */
-export async function browseLocal(path: string, roots: readonly FolderRoot[], text: Text): Promise<PickerView> {
+export async function browseLocal(
+  path: string,
+  roots: readonly FolderRoot[],
+  text: Text,
+  newFolder = '',
+): Promise<PickerView> {
   const base: PickerView = {
     label: text.t('f.local'),
     go: 'goLocal',
@@ -106,6 +114,7 @@ export async function browseLocal(path: string, roots: readonly FolderRoot[], te
     isHereChosen: false,
     chosen: path,
     note: '',
+    newFolder,
     fault: '',
     action: '',
   };

@@ -87,7 +87,8 @@ export function saveFoldersStep(services: Services): RequestHandler {
       const made = await makeAskedFolder(services, sent, text);
       const path = sent.text('path');
       if ('message' in made) {
-        await renderStep(services, res, 422, draft, [made.message], remoteFolder(path), sent.text('local'));
+        const [local, name] = [sent.text('local'), sent.text('newFolder')];
+        await renderStep(services, res, 422, draft, [made.message], remoteFolder(path), local, name);
         return;
       }
       redirect(res, `${step}?${new URLSearchParams({ path, local: made.path }).toString()}#target`);
@@ -151,6 +152,7 @@ async function renderStep(
   messages: readonly FieldMessage[],
   remotePath: string | undefined,
   localPath: string | undefined,
+  newFolder = '',
 ): Promise<void> {
   const { t, text } = pageOf(res);
   const roots = await folderRoots(services.settings.read().folderRoots);
@@ -162,7 +164,7 @@ async function renderStep(
   const { folder } = draft.form;
   const here = remotePath ?? (folder === '/' ? '/' : posix.dirname(folder));
   const remote = await browseRemote(services, source, here, folder, 'folder', text);
-  const local = localPath === undefined ? undefined : await browseLocal(localPath, roots, text);
+  const local = localPath === undefined ? undefined : await browseLocal(localPath, roots, text, newFolder);
   const view: FoldersView = {
     steps: stepViews(draft, 'folders', text),
     backPath: wizardPath(draft.id, 'connection'),
