@@ -9,7 +9,7 @@ import { checkPrivilege, checkResource } from './check/check-resources.ts';
 import { checkShell } from './check/check-shell.ts';
 import { checkWizards } from './check/check-wizards.ts';
 import { openPackage } from './check/package-file.ts';
-import type { PackageFile } from './check/package-file.ts';
+import type { PackageFile, Rule } from './check/package-file.ts';
 
 /**
  * Every rule of DSM 7.2 and of ours that a finished .spk file breaks, as sentences that name the file; none for a good
@@ -22,7 +22,12 @@ export function checkSpk(bytes: Buffer, expected: AppExpectations): readonly str
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)];
   }
-  const rules = [
+  return spkRules(expected).flatMap((rule) => rule(file));
+}
+
+/** All groups of rules, each of which needs nothing but the opened package. */
+export function spkRules(expected: AppExpectations): readonly Rule[] {
+  return [
     checkArchive,
     checkInfo,
     checkPrivilege,
@@ -32,7 +37,6 @@ export function checkSpk(bytes: Buffer, expected: AppExpectations): readonly str
     checkShell,
     checkApp(expected),
   ];
-  return rules.flatMap((rule) => rule(file));
 }
 
 /** The packages of package-lock.json that `npm ci --omit=dev` would not install. */

@@ -34,7 +34,8 @@ export const checkPrivilege: Rule = ({ outer, target }) => {
     for (const entry of listOf(valueAt(privilege, list))) {
       const runAs = valueAt(entry, 'run-as') ?? valueAt(entry, 'user') ?? 'package';
       const path = valueAt(entry, 'relpath');
-      if (runAs !== 'package') faults.push(`${name}: ${list} wants to run as ${JSON.stringify(runAs)}: DSM refuses that.`);
+      if (runAs !== 'package')
+        faults.push(`${name}: ${list} wants to run as ${JSON.stringify(runAs)}: DSM refuses that.`);
       if (valueAt(entry, 'capabilities') !== undefined)
         faults.push(`${name}: ${list} wants capabilities: DSM refuses that.`);
       if (typeof path === 'string' && !target.has(path)) faults.push(`${name}: ${path} is not in package.tgz.`);
