@@ -80,7 +80,9 @@ const EXAMPLE_KINDS: Readonly<Record<GuardName, GuardedKind>> = {
 };
 
 function examplesOf({ guards }: RunContext, { guard, subject }: GuardFinding): string[] {
-  const paths = guards.examples(EXAMPLE_KINDS[guard], EXAMPLES_MAX, subject?.slice(1));
+  const own = guards.examples(EXAMPLE_KINDS[guard], EXAMPLES_MAX, subject?.slice(1));
+  // A site shrinks by files that have gone as well.
+  const paths = own.length > 0 ? own : guards.examples('vanished', EXAMPLES_MAX);
   return paths.map((path) => decodeRemoteName(path));
 }
 

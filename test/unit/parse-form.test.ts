@@ -51,8 +51,10 @@ function fieldsOf(changes: Partial<TaskForm>, password: Secret | undefined = PAS
 describe('the form of a task', () => {
   it('begins with the limits that a task has where nothing is said of them', () => {
     const { settings } = accepted();
-    const { source, guards: _guards, ...rest } = taskSettingsJson(settings) as Record<string, object>;
-    const bare = { ...rest, source: { ...source, password: PASSWORD.reveal() } };
+    const stored: Record<string, unknown> = { ...taskSettingsJson(settings), guards: undefined };
+    const bare: unknown = JSON.parse(
+      JSON.stringify({ ...stored, source: { ...(stored['source'] as object), password: PASSWORD.reveal() } }),
+    );
     const parsed = parseTaskSettings(bare, NO_SECRETS);
     assert.ok('settings' in parsed);
     assert.deepEqual(settings.guards, parsed.settings.guards);
