@@ -109,6 +109,8 @@ export const NOTICE_CODES = [
   'guard-accepted',
   'clock-shifted',
   'clock-shift-refuted',
+  'version-pruned',
+  'prune-failed',
 ] as const;
 
 export type NoticeCode = (typeof NOTICE_CODES)[number];

@@ -17,6 +17,7 @@ import { GuardTables } from '../state/guard-tables.ts';
 import { HoldStore } from '../state/hold-store.ts';
 import type { HostLimits } from '../state/host-limits.ts';
 import { NameRegister } from '../state/name-register.ts';
+import type { RestorePoint } from '../state/restore-points.ts';
 import { RunLog } from '../state/run-log.ts';
 import { RunTables } from '../state/run-tables.ts';
 import { ShiftTables } from '../state/shift-tables.ts';
@@ -25,11 +26,12 @@ import { VersionIndex } from '../state/version-index.ts';
 import { settleShift } from './clock-shift.ts';
 import { assertNotHeld, guardPlan, releaseHeld } from './hold.ts';
 import { plan } from './plan.ts';
+import { prune } from './prune.ts';
 import { ProgressMeter } from './progress.ts';
 import type { ProgressSnapshot } from './progress.ts';
 import { finishReport } from './report.ts';
 import type { RetireTools } from './retire.ts';
-import { retireVanished } from './retire-vanished.ts';
+import { isComplete, retireVanished } from './retire-vanished.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunReport } from './run-report.ts';
 import { scan } from './scan.ts';
@@ -222,17 +224,35 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   tables.markVanished(index, runId);
   tables.settleFolders(runId);
   assertNotHeld(context);
-  await finishVersions(tools);
+  await finishVersions(options, tools);
 }
 
 /** What only a run may do that has seen everything. */
-async function finishVersions(tools: RetireTools): Promise<void> {
+async function finishVersions(options: RunOptions, tools: RetireTools): Promise<void> {
   const { tables } = tools.context;
   tables.setDurable(true);
   try {
     await retireVanished(tools);
+    if (isComplete(tools.context)) await pruneVersions(options, tools);
   } finally {
     tables.setDurable(false);
+  }
+}
+
+async function pruneVersions({ database, settings, timeZone }: RunOptions, tools: RetireTools): Promise<void> {
+  const { context, target } = tools;
+  const { clock, log, notice } = context;
+  try {
+    const onPoint = ({ runId, startedMs }: RestorePoint): void => {
+      notice('version-pruned', undefined, `${runId}, ${new Date(startedMs).toISOString()}`);
+    };
+    const rules = { versions: settings.versions, deletion: settings.deletion };
+    await prune({ database: database.db, target, rules, nowMs: clock.nowMs(), timeZone, log, onPoint });
+  } catch (error) {
+    // The backup itself is whole; what is left to delete is deleted by the next run.
+    if (!isBackupError(error) || error.scope !== 'file') throw error;
+    log.warn('prune-failed', { code: error.code, detail: error.detail });
+    notice('prune-failed', undefined, error.message);
   }
 }
 

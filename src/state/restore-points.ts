@@ -58,6 +58,25 @@ export class RestorePoints {
     return row.pruned_ms === null ? restorePoint(row) : 'pruned';
   }
 
+  /** All that are kept, the oldest first: one row for each run that changed something. */
+  all(): RestorePoint[] {
+    return this.list(Number.MAX_SAFE_INTEGER, -1).reverse();
+  }
+
+  /** The point that has the tree of the last complete run. */
+  lastComplete(): number | undefined {
+    const run = this.#statements.value(`SELECT max(id) FROM run WHERE outcome = 'complete'`).get() as number | null;
+    const point = run === null ? undefined : this.of(run);
+    return typeof point === 'object' ? point.runId : undefined;
+  }
+
+  /** They can no longer be gone back to. What only they needed is then to be swept. */
+  markPruned(runIds: readonly number[], nowMs: number): void {
+    for (const runId of runIds) {
+      this.#statements.sql('UPDATE run SET pruned_ms = ? WHERE id = ?').run(nowMs, runId);
+    }
+  }
+
   /** A pinned point is never pruned. False where there is no such point. */
   setPinned(runId: number, isPinned: boolean): boolean {
     const { changes } = this.#statements

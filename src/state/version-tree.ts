@@ -172,7 +172,7 @@ function stateOf({ state }: PastRow): PastState {
 function placesOf({ state, place, origin }: PastRow): PastPlace[] {
   const current: PastPlace = { folder: 'current', path: origin };
   if (state === 'current') return [current];
-  if (place === null) return [];
+  if (place === null || state === 'expired') return [];
   const kept: PastPlace = { folder: 'versions', path: place };
   return state === 'moving' ? [kept, current] : [kept];
 }

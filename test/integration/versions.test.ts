@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, afterEach, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
+import { simulatePrune } from '../../src/engine/prune.ts';
+import { RestorePoints } from '../../src/state/restore-points.ts';
 import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
@@ -20,7 +22,6 @@ beforeEach(async () => {
   history = new Map();
 });
 afterEach(() => fixture.end());
-after(() => undefined);
 
 /** A run that must be complete; what it left is remembered. */
 async function run(overrides: RunOverrides = ARCHIVE): Promise<void> {
@@ -213,3 +214,124 @@ describe('A folder and a file that change places', () => {
     assertHistoryReadsBack();
   });
 });
+
+describe('Retention', () => {
+  const keepTwo: RunOverrides = { ...ARCHIVE, versions: { keep: 'last', count: 2 } };
+
+  async function runs(contents: readonly string[], overrides: RunOverrides): Promise<void> {
+    for (const content of contents) {
+      fixture.tree.writeFile('/page.html', content);
+      fixture.tree.writeFile('/once.txt', 'always the same');
+      await run(overrides);
+    }
+  }
+
+  it('deletes what no kept version needs, says which versions went, and reads the others exactly', async () => {
+    await runs(['1', '22', '333', '4444', '55555'], keepTwo);
+    assert.equal(fixture.versions().length, 1);
+    assert.match(fixture.notices().join(), /version-pruned/);
+    assert.deepEqual(points(), [4, 5]);
+    for (const runId of [1, 2, 3]) history.delete(runId);
+    assertHistoryReadsBack();
+    assert.equal(readdirSync(join(fixture.targetFolder, 'versions')).length, 1, 'empty folders go, too');
+  });
+
+  it('never prunes a pinned version', async () => {
+    await runs(['1', '22'], ARCHIVE);
+    pin(1);
+    await runs(['333', '4444', '55555'], keepTwo);
+    assert.deepEqual(points(), [1, 4, 5]);
+    for (const runId of [2, 3]) history.delete(runId);
+    assertHistoryReadsBack();
+  });
+
+  it('keeps within the quota by giving up the oldest', async () => {
+    await runs(['a'.repeat(400), 'b'.repeat(300), 'c'.repeat(200), 'd'], ARCHIVE);
+    await runs(['e'], { ...ARCHIVE, versions: { quotaBytes: 550 } });
+    const bytes = fixture.versions().map((place) => statSync(join(fixture.targetFolder, 'versions', place)).size);
+    assert.deepEqual(bytes, [300, 200, 1]);
+    history.delete(1);
+    assertHistoryReadsBack();
+  });
+
+  it('goes on with what a killed process was deleting', async () => {
+    await runs(['1', '22', '333'], ARCHIVE);
+    change((db) => {
+      db.exec(`UPDATE version SET state = 'pruning' WHERE id = 1; UPDATE run SET pruned_ms = 1 WHERE id = 1;
+        INSERT INTO meta (key, value) VALUES ('sweep', 'due')`);
+    });
+    await run();
+    assert.equal(fixture.versions().length, 1);
+    assert.equal(
+      withDatabase((db) => db.prepare('SELECT count(*) FROM version').pluck().get()),
+      1,
+    );
+    history.delete(1);
+    assertHistoryReadsBack();
+  });
+
+  it('deletes vanished files after their days, and the trees of the past say so', async () => {
+    fixture.tree.writeFile('/gone.txt', 'gone soon');
+    fixture.tree.writeFile('/stays.txt', 'stays');
+    await run();
+    fixture.tree.remove('/gone.txt');
+    const rule: RunOverrides = { deletion: { rule: 'delete', days: 30 } };
+    await run(rule);
+    await run(rule);
+    assert.equal(fixture.versions().length, 1);
+    await run(rule);
+    assert.equal(fixture.versions().length, 1, 'not before its days are over');
+    change((db) => db.exec(`UPDATE version SET retired_ms = retired_ms - ${31 * 86_400_000}`));
+    await run(rule);
+    assert.deepEqual(fixture.versions(), []);
+    assert.deepEqual(readdirSync(join(fixture.targetFolder, 'versions')), []);
+    assert.equal(
+      withDatabase((db) => new VersionTree(db).file(1, '/gone.txt')?.state),
+      'expired',
+    );
+  });
+
+  it('is told beforehand what it would do', async () => {
+    await runs(['1', '22', '333', '4444'], ARCHIVE);
+    const rules = {
+      versions: { ...KEEP_ALL, keep: 'last', count: 2 },
+      deletion: { rule: 'archive', days: 1 },
+    } as const;
+    const told = withDatabase((db) => simulatePrune(db, rules, Date.now()));
+    assert.deepEqual(
+      told.points.map(({ runId }) => runId),
+      [1, 2],
+    );
+    assert.deepEqual(told.pruned, { files: 2, bytes: 3 });
+    assert.equal(fixture.versions().length, 3, 'and nothing is done');
+  });
+
+  function points(): number[] {
+    return withDatabase((db) => new RestorePoints(db).all().map(({ runId }) => runId));
+  }
+
+  function pin(runId: number): void {
+    change((db) => assert.ok(new RestorePoints(db).setPinned(runId, true)));
+  }
+});
+
+const KEEP_ALL = {
+  keep: 'all',
+  count: 1,
+  days: 1,
+  hourly: 1,
+  daily: 1,
+  weekly: 1,
+  monthly: 1,
+  yearly: 1,
+  quotaBytes: undefined,
+} as const;
+
+function change(write: (db: Database.Database) => unknown): void {
+  const db = new Database(fixture.databasePath);
+  try {
+    write(db);
+  } finally {
+    db.close();
+  }
+}

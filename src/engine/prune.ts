@@ -1,0 +1,180 @@
+import type { Target } from '../local/target.ts';
+import type { Logger } from '../log.ts';
+import type { TaskSettings } from '../settings/task-settings.ts';
+import { resolveTimeZone } from '../settings/wall-clock.ts';
+import { HoldStore } from '../state/hold-store.ts';
+import { RestorePoints } from '../state/restore-points.ts';
+import type { RestorePoint } from '../state/restore-points.ts';
+import type { TaskDatabase } from '../state/task-database.ts';
+import { VersionSweep } from '../state/version-sweep.ts';
+import type { StoredVersion, VersionTotals } from '../state/version-sweep.ts';
+import { chooseForQuota, chooseVersionsToPrune } from './retention.ts';
+
+/** Files that are deleted between two commits. */
+const PAGE = 200;
+const DAY_MS = 86_400_000;
+
+type Database = TaskDatabase['db'];
+
+/** Rules as a task has them. */
+export type PruneRules = Pick<TaskSettings, 'versions' | 'deletion'>;
+
+/** What goes, or would go. */
+export interface PruneTotals {
+  /** The points that can no longer be gone back to, oldest first. */
+  readonly points: readonly RestorePoint[];
+  /** Older content that only they needed. */
+  readonly pruned: VersionTotals;
+  /** Content of files that went from the server longer ago than the rule for deletions keeps them. */
+  readonly expired: VersionTotals;
+}
+
+/** What a prune would do now. Reads only. While a hold is open, nothing. */
+export function simulatePrune(
+  database: Database,
+  rules: PruneRules,
+  nowMs: number,
+  timeZone = resolveTimeZone('system'),
+): PruneTotals {
+  const nothing = { files: 0, bytes: 0 };
+  if (new HoldStore(database).open() !== undefined) return { points: [], pruned: nothing, expired: nothing };
+  const sweep = new VersionSweep(database);
+  const points = pointsToPrune(database, rules, nowMs, timeZone);
+  const beforeMs = expiryMs(rules, nowMs);
+  return {
+    points,
+    pruned: sweep.unneededTotals(points.map(({ runId }) => runId)),
+    expired: beforeMs === undefined ? nothing : sweep.overdueTotals(beforeMs),
+  };
+}
+
+export interface PruneOptions {
+  readonly database: Database;
+  readonly target: Target;
+  readonly rules: PruneRules;
+  readonly nowMs: number;
+  readonly timeZone?: string | undefined;
+  readonly log: Logger;
+  /** Told of each point that goes, before anything of it is deleted. */
+  readonly onPoint: (point: RestorePoint) => void;
+}
+
+/**
+ * Deletes what the rules no longer keep: the points are given up first, then the files go that only they needed, then their
+ * rows. Killed in between, the next call goes on. Does nothing while a hold is open.
+ */
+export async function prune(options: PruneOptions): Promise<PruneTotals> {
+  const { database, target, rules, nowMs, log, onPoint } = options;
+  const timeZone = options.timeZone ?? resolveTimeZone('system');
+  const none = { files: 0, bytes: 0 };
+  if (new HoldStore(database).open() !== undefined) return { points: [], pruned: none, expired: none };
+  const sweep = new VersionSweep(database);
+  const points = pointsToPrune(database, rules, nowMs, timeZone);
+  database.transaction(() => {
+    new RestorePoints(database).markPruned(
+      points.map(({ runId }) => runId),
+      nowMs,
+    );
+    if (points.length > 0) sweep.setDue(true);
+    points.forEach(onPoint);
+  })();
+  const expired = await expire(database, sweep, target, expiryMs(rules, nowMs));
+  const pruned = sweep.isDue() ? await sweepUnneeded(database, sweep, target) : none;
+  if (points.length > 0 || expired.files > 0) {
+    log.info('pruned', {
+      versions: points.length,
+      files: pruned.files,
+      bytes: pruned.bytes,
+      expiredFiles: expired.files,
+      expiredBytes: expired.bytes,
+    });
+  }
+  return { points, pruned, expired };
+}
+
+function pointsToPrune(database: Database, rules: PruneRules, nowMs: number, timeZone: string): RestorePoint[] {
+  const restorePoints = new RestorePoints(database);
+  const all = restorePoints.all();
+  const lastComplete = restorePoints.lastComplete();
+  const facts = all.map(({ runId, startedMs, isPinned }) => ({
+    runId,
+    atMs: startedMs,
+    isProtected: isPinned || runId === lastComplete,
+  }));
+  const byRule = new Set(chooseVersionsToPrune(facts, rules.versions, nowMs, timeZone));
+  const { quotaBytes } = rules.versions;
+  if (quotaBytes !== undefined) {
+    const sweep = new VersionSweep(database);
+    const usedBytes = sweep.storedTotals().bytes - sweep.unneededTotals([...byRule]).bytes;
+    const left = facts.filter(({ runId }) => !byRule.has(runId));
+    const freedBytes = sweep.bytesOfPoint.bind(sweep);
+    for (const runId of chooseForQuota(left, usedBytes, quotaBytes, freedBytes)) byRule.add(runId);
+  }
+  return all.filter(({ runId }) => byRule.has(runId));
+}
+
+/** Files that went from the server before this are deleted; undefined where the rule keeps them. */
+function expiryMs({ deletion }: PruneRules, nowMs: number): number | undefined {
+  return deletion.rule === 'delete' ? nowMs - deletion.days * DAY_MS : undefined;
+}
+
+async function expire(
+  database: Database,
+  sweep: VersionSweep,
+  target: Target,
+  beforeMs: number | undefined,
+): Promise<VersionTotals> {
+  const total = { files: 0, bytes: 0 };
+  for (;;) {
+    // Without the rule, only what an earlier process had begun to delete.
+    const page = sweep.overdue(beforeMs ?? Number.MIN_SAFE_INTEGER, PAGE);
+    if (page.length === 0) return total;
+    database.transaction(() => {
+      for (const { id } of page) sweep.markExpired(id);
+    })();
+    await removeFiles(target, page, total);
+    database.transaction(() => {
+      for (const { id } of page) sweep.forgetPlace(id);
+    })();
+  }
+}
+
+async function sweepUnneeded(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
+  const total = { files: 0, bytes: 0 };
+  const remove = async (page: readonly StoredVersion[]): Promise<void> => {
+    await removeFiles(target, page, total);
+    database.transaction(() => {
+      for (const { id } of page) sweep.forget(id);
+    })();
+  };
+  for (let page = sweep.pruning(PAGE); page.length > 0; page = sweep.pruning(PAGE)) await remove(page);
+  for (let afterId = 0; ;) {
+    const page = sweep.unneeded(afterId, PAGE);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    afterId = last.id;
+    database.transaction(() => {
+      for (const { id } of page) sweep.markPruning(id);
+    })();
+    await remove(page);
+  }
+  database.transaction(() => {
+    sweep.forgetFolders();
+    sweep.setDue(false);
+  })();
+  return total;
+}
+
+async function removeFiles(
+  target: Target,
+  page: readonly StoredVersion[],
+  total: { files: number; bytes: number },
+): Promise<void> {
+  for (const { place, sizeBytes } of page) {
+    if (place === undefined) continue;
+    await target.versions.remove(place);
+    total.files++;
+    total.bytes += sizeBytes;
+  }
+  await target.flush();
+}

@@ -1,0 +1,159 @@
+import type Database from 'better-sqlite3';
+import { Statements } from './statements.ts';
+
+/** Older content that is to be deleted. */
+export interface StoredVersion {
+  readonly id: number;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** undefined: nothing lies anywhere, only the row goes. */
+  readonly place: { readonly folder: string; readonly localPath: string } | undefined;
+}
+
+export interface VersionTotals {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+interface StoredRow {
+  id: number;
+  path: string;
+  size_bytes: number;
+  folder: string | null;
+  local_path: string | null;
+}
+
+/**
+ * No kept point shows the content, under this path or one that it had before: a row that holds content is needed from the
+ * run that brought it on, one that only tells of a rename from the run that gave the path. `@without`: a JSON list of
+ * points that are taken for pruned.
+ */
+const IS_UNNEEDED = `NOT EXISTS (SELECT 1 FROM run WHERE has_changed = 1 AND pruned_ms IS NULL
+  AND id >= CASE WHEN folder IS NULL THEN since_run ELSE content_run END AND id < until_run
+  AND id NOT IN (SELECT value FROM json_each(@without)))`;
+const IS_SETTLED = `state IN ('kept', 'altered', 'lost', 'expired')`;
+/** Content of files that have gone from the server before `@beforeMs`, and that no pinned point shows. */
+const IS_OVERDUE = `reason = 'vanished' AND folder IS NOT NULL AND state IN ('kept', 'altered') AND retired_ms < @beforeMs
+  AND NOT EXISTS (SELECT 1 FROM run WHERE is_pinned = 1 AND pruned_ms IS NULL AND id >= content_run AND id < until_run)`;
+const COLUMNS = 'id, path, size_bytes, folder, local_path';
+const TOTALS = 'count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes';
+
+/** Finds what is to be deleted of the older content, and forgets it. A row goes only after its file. */
+export class VersionSweep {
+  readonly #statements: Statements;
+
+  constructor(db: Database.Database) {
+    this.#statements = new Statements(db);
+  }
+
+  /** Whether points were pruned and what only they needed has not all been deleted. */
+  isDue(): boolean {
+    return this.#statements.sql(`SELECT 1 FROM meta WHERE key = 'sweep'`).get() !== undefined;
+  }
+
+  setDue(isDue: boolean): void {
+    this.#statements
+      .sql(
+        isDue
+          ? `INSERT OR REPLACE INTO meta (key, value) VALUES ('sweep', 'due')`
+          : `DELETE FROM meta WHERE key = 'sweep'`,
+      )
+      .run();
+  }
+
+  /** Rows that no kept point needs, at most `limit` with a number above `afterId`. */
+  unneeded(afterId: number, limit: number): StoredVersion[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT ${COLUMNS} FROM version WHERE id > @afterId AND ${IS_SETTLED} AND ${IS_UNNEEDED} ORDER BY id LIMIT @limit`,
+      )
+      .all({ afterId, limit, without: '[]' }) as StoredRow[];
+    return rows.map(storedVersion);
+  }
+
+  /** What would go with these points. */
+  unneededTotals(without: readonly number[]): VersionTotals {
+    return this.#statements
+      .sql(`SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND ${IS_SETTLED} AND ${IS_UNNEEDED}`)
+      .get({ without: JSON.stringify(without) }) as VersionTotals;
+  }
+
+  /** Rows whose files an earlier process was deleting. */
+  pruning(limit: number): StoredVersion[] {
+    const rows = this.#statements
+      .sql(`SELECT ${COLUMNS} FROM version WHERE state = 'pruning' ORDER BY id LIMIT ?`)
+      .all(limit) as StoredRow[];
+    return rows.map(storedVersion);
+  }
+
+  /** From here on nothing reads it. */
+  markPruning(id: number): void {
+    this.#statements.sql(`UPDATE version SET state = 'pruning' WHERE id = ?`).run(id);
+  }
+
+  forget(id: number): void {
+    this.#statements.sql('DELETE FROM version WHERE id = ?').run(id);
+  }
+
+  /** Folders of the past that no kept point shows. */
+  forgetFolders(): void {
+    this.#statements
+      .sql(
+        `DELETE FROM past_folder WHERE NOT EXISTS
+           (SELECT 1 FROM run WHERE has_changed = 1 AND pruned_ms IS NULL AND id >= since_run AND id < until_run)`,
+      )
+      .run();
+  }
+
+  /** Content of files that went from the server before `beforeMs`; no page needs an `after`, since it is soon another state. */
+  overdue(beforeMs: number, limit: number): StoredVersion[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT ${COLUMNS} FROM version WHERE ${IS_OVERDUE}
+         UNION ALL SELECT ${COLUMNS} FROM version WHERE reason = 'vanished' AND folder IS NOT NULL AND state = 'expired'
+         LIMIT @limit`,
+      )
+      .all({ beforeMs, limit }) as StoredRow[];
+    return rows.map(storedVersion);
+  }
+
+  overdueTotals(beforeMs: number): VersionTotals {
+    return this.#statements.sql(`SELECT ${TOTALS} FROM version WHERE ${IS_OVERDUE}`).get({ beforeMs }) as VersionTotals;
+  }
+
+  /** From here on nothing reads it, and the trees of the past say why. */
+  markExpired(id: number): void {
+    this.#statements.sql(`UPDATE version SET state = 'expired' WHERE id = ?`).run(id);
+  }
+
+  forgetPlace(id: number): void {
+    this.#statements.sql('UPDATE version SET folder = NULL, local_path = NULL WHERE id = ?').run(id);
+  }
+
+  /** What lies below `versions/` by the index. */
+  storedTotals(): VersionTotals {
+    return this.#statements
+      .sql(`SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND state <> 'moving'`)
+      .get() as VersionTotals;
+  }
+
+  /** Bytes that only the point `runId` needs, where `before` and `after` are the nearest points that stay. */
+  bytesOfPoint(runId: number, before: number, after: number): number {
+    return this.#statements
+      .value(
+        `SELECT coalesce(sum(size_bytes), 0) FROM version WHERE folder IS NOT NULL AND state <> 'moving'
+           AND until_run > @runId AND until_run <= @after AND content_run > @before AND content_run <= @runId`,
+      )
+      .get({ runId, before, after }) as number;
+  }
+}
+
+function storedVersion(row: StoredRow): StoredVersion {
+  return {
+    id: row.id,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+    place:
+      row.folder === null || row.local_path === null ? undefined : { folder: row.folder, localPath: row.local_path },
+  };
+}
