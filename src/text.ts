@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { ErrorCode } from './errors.ts';
 import { UI_DIR } from './program-files.ts';
@@ -12,7 +13,7 @@ export type TextFacts = Readonly<Record<string, string | number | undefined>>;
 export interface Text {
   readonly language: Language;
   /**
-   * The text of `key`. `{name}` is a fact; `[[…]]` goes where one of its facts is missing. With a fact `count`, the
+   * The text of `key`. `{name}` is a fact, `{self}` always the account that this process runs under; `[[…]]` goes where one of its facts is missing. With a fact `count`, the
    * text `key.one` or `key.other` is taken. An unknown key gives the key itself.
    */
   readonly t: (key: string, facts?: TextFacts) => string;
@@ -61,7 +62,7 @@ function textFrom(language: Language, texts: Readonly<Record<string, string>>): 
   const t = (key: string, facts: TextFacts = {}): string => {
     const template = [pluralKey(key, facts['count']), key].filter(has).map((known) => texts[known])[0];
     if (template === undefined) return key;
-    return fill(template, facts, format);
+    return fill(template, { self: accountName(), ...facts }, format);
   };
   const pluralKey = (key: string, count: string | number | undefined): string => {
     if (typeof count !== 'number') return key;
@@ -120,6 +121,20 @@ function textFrom(language: Language, texts: Readonly<Record<string, string>>): 
       };
     },
   };
+}
+
+let account: string | undefined;
+
+/** The name that DSM shows for the user of this process; its number where it has none. */
+function accountName(): string {
+  if (account === undefined) {
+    try {
+      account = userInfo().username;
+    } catch {
+      account = String(process.getuid?.() ?? '');
+    }
+  }
+  return account;
 }
 
 function twoDigits(value: number): string {

@@ -12,6 +12,7 @@ import { showHelp, showHelpTopic } from './pages/help.ts';
 import { enter, leave, showLogin } from './pages/login.ts';
 import { downloadLogs, showLogs } from './pages/logs.ts';
 import { pauseSchedules } from './pages/pause-schedules.ts';
+import { showPermission, tryPermission } from './pages/permission.ts';
 import { chooseLanguage, chooseTheme } from './pages/preferences.ts';
 import { downloadRunErrors, showRun } from './pages/run-detail.ts';
 import { downloadTaskRuns, showActivity, showTaskRuns } from './pages/run-list.ts';
@@ -145,6 +146,8 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   // help
   app.get('/help', showHelp);
   app.get('/help/:topic', showHelpTopic);
+  app.get('/permission', showPermission(services));
+  app.post('/permission', tryPermission(services));
   app.get('/about', showAbout(services));
   app.get('/diagnostics.zip', downloadDiagnostics(services));
 }

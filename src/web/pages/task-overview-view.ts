@@ -10,6 +10,7 @@ import { PHASES, buildLiveRun } from './live-run.ts';
 import type { LiveRunView } from './live-run.ts';
 import { buildLogLine } from './log-words.ts';
 import type { LogLineView } from './log-words.ts';
+import { permissionPath } from './permission.ts';
 import { buildDataChart, buildStrip, buildThroughput } from './run-charts.ts';
 import { buildRunRow } from './run-row.ts';
 import type { RunRowView } from './run-row.ts';
@@ -146,13 +147,15 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   const times = failuresInRow(task.marks);
   const since = times < 2 ? lastGood : `${text.t('dash.in-row', { count: times })} ${lastGood}`;
   const edit = { path: `${path}/edit#connection`, words: text.t('act.editconn') };
+  const permission = permissionPath(code, report?.cause?.facts['path']);
+  const give = permission === undefined ? view : { path: permission, words: text.t('perm.give') };
   const decision = { path: `${path}/decision`, words: text.t('act.decide') };
   return {
     tone: run.outcome === 'held' ? 'warn' : 'err',
     cause: words.cause,
     action: words.action,
     since,
-    link: run.outcome === 'held' ? decision : CONNECTION_CODES.has(code) ? edit : view,
+    link: run.outcome === 'held' ? decision : CONNECTION_CODES.has(code) ? edit : give,
   };
 }
 

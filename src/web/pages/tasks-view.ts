@@ -11,6 +11,7 @@ import { taskPath } from '../task-path.ts';
 import { buildHappening } from './activity-rows.ts';
 import type { Happening } from './activity-rows.ts';
 import { buildLiveRun } from './live-run.ts';
+import { permissionPath } from './permission.ts';
 import { buildCompactStrip } from './run-charts.ts';
 import type { CompactStripView } from './run-charts.ts';
 import { partialWords, resultWords, roughDuration, tookMs } from './run-words.ts';
@@ -304,9 +305,12 @@ function attentionView({ view, input, report }: Ranked, text: Text): AttentionVi
     cause === undefined ? errorWords(text, 'internal').cause : errorWords(text, cause.code, cause.facts).cause;
   const times = failuresInRow(input.marks);
   const repeated = times < 2 ? words : `${words} ${text.t('dash.in-row', { count: times })}`;
+  const permission = permissionPath(cause?.code, cause?.facts['path']);
   const fix = CONNECTION_CODES.has(cause?.code ?? '')
     ? open(`${view.path}/edit#connection`, 'act.editconn')
-    : open(runPath, 'act.view');
+    : permission === undefined
+      ? open(runPath, 'act.view')
+      : open(permission, 'perm.give');
   return { ...base, words: repeated, action: fix };
 }
 
