@@ -24,7 +24,10 @@ describe('a page that stays open', { skip }, () => {
     server = await startScriptedServer({ delayMs: 40 });
     for (let index = 0; index < FILES; index++) server.tree.writeFile(`/page-${index}.html`, `page ${index}`);
     fixture = await startBrowserFixture();
-    taskId = fixture.addTask('Atelier', { source: server.address, more: { connections: 1, guards: { changedPercent: null } } });
+    taskId = fixture.addTask('Atelier', {
+      source: server.address,
+      more: { connections: 1, guards: { changedPercent: null } },
+    });
     page = await fixture.openSignedIn();
   });
   after(async () => {
