@@ -6,16 +6,16 @@ text() {
 	fre)
 		case $1 in
 		node-missing) echo "Site Backup a besoin du paquet « Node.js v22 », qui est absent, arrêté ou incomplet. Installez-le ou réparez-le dans le Centre de paquets, puis démarrez Site Backup." ;;
-		volume-full) echo "Le volume qui contient $2 est plein. Libérez de l'espace, puis démarrez Site Backup." ;;
+		volume-full) echo "Le volume qui contient $2 est plein. Libérez de l’espace, puis démarrez Site Backup." ;;
 		not-writable) echo "Site Backup (utilisateur $3) ne peut pas écrire dans $2. Un administrateur peut lui rendre ce dossier par SSH : sudo chown -R $3 $2" ;;
-		start-failed) echo "Site Backup n'a pas démarré. Détails : $2" ;;
-		start-slow) echo "Site Backup démarre encore, par exemple parce qu'une base de données est convertie. Sa page répondra dans quelques minutes." ;;
+		start-failed) echo "Site Backup n’a pas démarré. Détails : $2" ;;
+		start-slow) echo "Site Backup démarre encore, par exemple parce qu’une base de données est convertie. Sa page répondra dans quelques minutes." ;;
 		repair-code) echo "La base de données de Site Backup ne peut pas être ouverte. Ouvrez http://$2/ et saisissez ce code : $3. La page dit ce qui ne va pas et ce que vous pouvez faire." ;;
 		needs-repair) echo "La base de données de Site Backup ne peut pas être ouverte. Ouvrez Site Backup : sa page dit ce qui ne va pas et ce que vous pouvez faire." ;;
 		setup-code) echo "Ouvrez http://$2/ et saisissez ce code pour créer le premier compte : $3. Il est valable une heure ; un redémarrage du paquet en donne un autre." ;;
-		setup-done) echo "Aucun code n'est attendu : il existe déjà un compte, ou Site Backup est ouvert par DSM." ;;
+		setup-done) echo "Aucun code n’est attendu : il existe déjà un compte, ou Site Backup est ouvert par DSM." ;;
 		not-running) echo "Site Backup est arrêté. Démarrez-le dans le Centre de paquets." ;;
-		wrong-user) echo "Les données de Site Backup n'appartiennent qu'à l'utilisateur $2. Tapez : sudo -u $2 site-backup $3" ;;
+		wrong-user) echo "Les données de Site Backup n’appartiennent qu’à l’utilisateur $2. Tapez : sudo -u $2 site-backup $3" ;;
 		esac
 		;;
 	*)

@@ -1,6 +1,6 @@
 /** The life of the package on a NAS, as an administrator sees it, in the mode with a password of its own. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
@@ -216,6 +216,42 @@ describe('the package on a NAS', { skip }, () => {
     assert.equal((await center.stop()).isDone, true);
   });
 
+  it('moves to a new NAS as the README says, and copies nothing again there', async () => {
+    const next = await startFakeNas();
+    try {
+      const nextCenter = new PackageCenter(next);
+      assert.equal((await nextCenter.install(newSpk, ANSWERS)).isDone, true);
+      assert.equal((await nextCenter.start()).isDone, true);
+      assert.equal((await nextCenter.stop()).isDone, true);
+      const [data, share] = ['/var/packages/SiteBackup/var', '/volume1/web-backup'];
+      await nas.must(['sh', '-c', `umask 077; tar -C ${data} -czf ${share}/move.tgz data`]);
+      await nas.must(['tar', '-C', share, '-cf', '/tmp/share.tar', '.']);
+      copyFileSync(nas.file('/tmp/share.tar'), next.file('/tmp/share.tar'));
+      await next.must(['tar', '-C', share, '--no-same-owner', '-xf', '/tmp/share.tar']);
+      // Stands for what a permission of DSM gives in the whole shared folder.
+      await next.must(['sh', '-c', `chgrp -R sitebackup ${share} && chmod -R g+rwX ${share}`]);
+      await next.must(['tar', '-C', data, '-xzf', `${share}/move.tgz`]);
+      await next.must(['chown', '-R', 'sitebackup:sitebackup', `${data}/data`]);
+
+      assert.deepEqual((await nextCenter.start()).dialog, '');
+      const there = `http://${next.address}:8377`;
+      await page.context().clearCookies();
+      await signIn(page, there);
+      const fetched = site.count('RETR');
+      site.tree.writeFile('/new.html', 'new');
+      await page.getByRole('link', { name: 'Atelier Martin' }).first().click();
+      await page
+        .getByRole('button', { name: EN.t('act.backup') })
+        .first()
+        .click();
+      await until(() => existsSync(next.file(`${copy}/new.html`)), RUN_MS_MAX, 'the backup on the new NAS');
+      await until(async () => (await runWords(there)).length === 3, RUN_MS_MAX, 'the end of that run');
+      assert.equal(site.count('RETR'), fetched + 1);
+    } finally {
+      await next.stop();
+    }
+  });
+
   it('keeps settings and history at an uninstall that is asked to, and a new installation goes on with them', async () => {
     assert.equal((await center.uninstall({ wizard_keep_data: 'true', wizard_delete_data: 'false' })).isDone, true);
     assert.ok(existsSync(inVar('data/site-backup.sqlite')));
@@ -241,8 +277,8 @@ describe('the package on a NAS', { skip }, () => {
   }
 
   /** One line for each ended run of the list. */
-  async function runWords(): Promise<string[]> {
-    await page.goto(`${origin}/runs`);
+  async function runWords(at = origin): Promise<string[]> {
+    await page.goto(`${at}/runs`);
     const lines = await page.locator('main').innerText();
     return lines.match(new RegExp(`Atelier Martin – ${EN.t('st.ok')}`, 'g')) ?? [];
   }

@@ -2,7 +2,7 @@
  * Package Center as the DSM 7.2.2 Package Developer Guide tells it (Scripts, Resource Timing, FHS): unpacks a package in a
  * fake NAS, acquires what conf/resource asks for, and runs the scripts as the package's user with DSM's variables only.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { CommandResult, FakeNas } from './fake-nas.ts';
 
 export interface Answers {
@@ -34,6 +34,12 @@ interface Resource {
   readonly 'usr-local-linker'?: { bin?: string[] };
   readonly 'port-config'?: { 'protocol-file': string };
   readonly 'web-config'?: { 'nginx-static-config': { enable: { type: string; relpath: string }[] } };
+}
+
+interface WizardField {
+  readonly key: string;
+  readonly defaultValue: string | boolean;
+  readonly validator?: { readonly regex?: { readonly expr: string; readonly errorText: string } };
 }
 
 type Status = 'INSTALL' | 'UPGRADE' | 'UNINSTALL' | 'START' | 'STOP' | '';
@@ -68,11 +74,11 @@ export class PackageCenter {
   }
 
   /** Manual Install of the file `spk` (of this machine), the wizard answered, without the final "run after installation". */
-  async install(spk: string, answers: Answers): Promise<Outcome> {
+  async install(spk: string, answers: Answers = {}): Promise<Outcome> {
     return this.#act(async () => {
       const temp = await this.#unpack(spk);
       this.#info = this.#readInfo(`${temp}/INFO`);
-      this.#answers = answers;
+      this.#answers = this.#answered(`${temp}/WIZARD_UIFILES/install_uifile`, answers);
       await this.#makeUser(temp);
       const scripts = `${temp}/scripts`;
       if (!(await this.#script(scripts, 'preinst', 'INSTALL', temp))) return false;
@@ -84,7 +90,7 @@ export class PackageCenter {
   }
 
   /** Manual Install over an installed version; starts it afterwards where the old one ran. */
-  async upgrade(spk: string, answers: Answers = {}): Promise<Outcome> {
+  async upgrade(spk: string): Promise<Outcome> {
     return this.#act(async () => {
       const wasRunning = (await this.#startStopStatus('status', '')).code === 0;
       const old = this.#info;
@@ -92,7 +98,6 @@ export class PackageCenter {
       const next = this.#readInfo(`${temp}/INFO`);
       const more = { SYNOPKG_OLD_PKGVER: old.version };
       if (wasRunning && !(await this.#stop('UPGRADE'))) return false;
-      this.#answers = { ...this.#answers, ...answers };
       this.#info = next;
       const isWelcome = await this.#script(`${temp}/scripts`, 'preupgrade', 'UPGRADE', temp, more);
       this.#info = old;
@@ -137,7 +142,8 @@ export class PackageCenter {
 
   async uninstall(answers: Answers): Promise<Outcome> {
     return this.#act(async () => {
-      this.#answers = { ...this.#answers, ...answers };
+      const wizard = `/var/packages/${this.#info.package}/WIZARD_UIFILES/uninstall_uifile`;
+      this.#answers = this.#answered(wizard, answers);
       if ((await this.#startStopStatus('status', '')).code === 0 && !(await this.#stop('UNINSTALL'))) return false;
       if (!(await this.#script(this.#scripts, 'preuninst', 'UNINSTALL'))) return false;
       await this.#release();
@@ -231,6 +237,27 @@ export class PackageCenter {
     return { package: value('package'), version: value('version') };
   }
 
+  /** The answers of a wizard in DSM's language: what is not answered stays as it is proposed. */
+  #answered(file: string, answers: Answers): Answers {
+    const own = `${file}_${this.#language}`;
+    const text = readFileSync(this.#nas.file(existsSync(this.#nas.file(own)) ? own : file), 'utf8');
+    const steps = JSON.parse(text) as { items: { subitems?: WizardField[] }[] }[];
+    const fields = steps.flatMap((step) => step.items.flatMap((item) => item.subitems ?? []));
+    const given = Object.entries(answers as Record<string, string>);
+    const values = Object.fromEntries([
+      ...fields.map((field) => [field.key, String(field.defaultValue)]),
+      ...given,
+    ]) as Answers;
+    for (const [key, value] of given) {
+      const field = fields.find((known) => known.key === key);
+      if (field === undefined) throw new Error(`the wizard ${file} does not ask for ${key}`);
+      const [, rule = ''] = /^\/(.*)\/$/.exec(field.validator?.regex?.expr ?? '') ?? [];
+      if (!new RegExp(rule).test(value))
+        throw new Error(`the wizard refuses ${value}: ${field.validator?.regex?.errorText ?? ''}`);
+    }
+    return values;
+  }
+
   async #unpack(spk: string): Promise<string> {
     const temp = `${VOLUME}/@tmp/upgrade`;
     await this.#nas.must(['sh', '-c', `rm -rf ${temp} && mkdir -p ${temp}`]);
@@ -263,8 +290,8 @@ export class PackageCenter {
     await this.#nas.must([
       'sh',
       '-ec',
-      `mkdir -p ${home}; rm -rf ${home}/scripts ${home}/conf
-       cp -r ${temp}/scripts ${temp}/conf ${temp}/INFO ${home}/
+      `mkdir -p ${home}; rm -rf ${home}/scripts ${home}/conf ${home}/WIZARD_UIFILES
+       cp -r ${temp}/scripts ${temp}/conf ${temp}/WIZARD_UIFILES ${temp}/INFO ${home}/
        chown -R root:root ${home}
        ${own.join('\n')}
        tar -xf ${temp}/package.tgz -C ${this.place('target')}

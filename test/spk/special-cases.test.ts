@@ -6,10 +6,8 @@ import { until } from '../support/browser-fixture.ts';
 import { nodeProgram, startFakeNas, whyNasIsMissing } from './fake-nas.ts';
 import type { FakeNas } from './fake-nas.ts';
 import { PackageCenter } from './package-center.ts';
-import type { Answers } from './package-center.ts';
 import { spkForTests } from './spk-for-tests.ts';
 
-const ANSWERS: Answers = { wizard_share: 'web-backup', wizard_access_dsm: 'true', wizard_access_password: 'false' };
 const NODE = '/var/packages/Node.js_v22/target/usr/local/bin/node';
 const MOMENT_MS = 10_000;
 
@@ -27,7 +25,7 @@ describe('the service of the package', { skip }, () => {
   beforeEach(async () => {
     nas = await startFakeNas();
     center = new PackageCenter(nas);
-    assert.equal((await center.install(spk, ANSWERS)).isDone, true);
+    assert.equal((await center.install(spk)).isDone, true);
   });
   afterEach(() => nas.stop());
 
@@ -93,15 +91,15 @@ describe('the service of the package', { skip }, () => {
     const pid = servicePid();
     await nas.must(['kill', '-STOP', pid]);
     assert.equal((await center.stop()).isDone, true);
-    assert.equal(await isAlive(pid), false);
     assert.equal(await center.status(), 3);
+    await until(async () => !(await isAlive(pid)), MOMENT_MS, 'its burial');
   });
 
   for (const language of ['enu', 'fre'] as const) {
     it(`says in ${language} that Node.js is missing, and takes no other node of the path`, async () => {
       center = new PackageCenter(nas, { language });
       await nas.must(['userdel', 'sitebackup']);
-      assert.equal((await center.install(spk, ANSWERS)).isDone, true);
+      assert.equal((await center.install(spk)).isDone, true);
       await nas.must(['umount', NODE]);
       const outcome = await center.start();
       assert.deepEqual(outcome.steps, ['prestart 1']);
@@ -191,5 +189,20 @@ describe('the service of the package', { skip }, () => {
     writeFileSync(inVar('used-by-version'), '0.0.9-0001\n');
     await center.start();
     assert.equal(readFileSync(inVar('used-by-version'), 'utf8'), '0.0.9-0001\n');
+  });
+
+  it('takes the names that DSM takes for a shared folder, in the wizards of both languages, and no other', async () => {
+    for (const language of ['enu', 'fre'] as const) {
+      const other = new PackageCenter(nas, { language });
+      for (const share of ['../x', 'a/b', '.hidden', '-x', '', 'a"b', 'a{b', 'x'.repeat(33)]) {
+        await assert.rejects(other.install(spk, { wizard_share: share }), /the wizard refuses/, share);
+      }
+    }
+    for (const share of ['Sauvegardes été', 'web-backup_2', '2026', 'a.b']) {
+      assert.equal((await center.uninstall({})).isDone, true);
+      assert.equal((await center.install(spk, { wizard_share: share })).isDone, true);
+      assert.equal((await center.start()).isDone, true);
+      assert.ok(existsSync(nas.file(`/volume1/${share}`)));
+    }
   });
 });
