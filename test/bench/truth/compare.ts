@@ -4,6 +4,7 @@
  *
  *   npm run bench:truth
  *   npm run bench:truth -- --only truncated --notes      some scenarios, and what each run did
+ *   npm run bench:truth -- --at-once 4                   most of the time is waiting for servers that say nothing
  *
  * Needs lftp and rclone, and for the chapter on real servers root and test/support/install-servers.sh.
  */
@@ -19,10 +20,12 @@ import type { Scenario } from './scenario.ts';
 import { LFTP, RCLONE, RCLONE_ASIDE, siteBackup } from './tools.ts';
 import type { Tool } from './tools.ts';
 
-const SCENARIOS_AT_A_TIME = 2;
-
 const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, notes: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string', default: '' },
+    notes: { type: 'boolean', default: false },
+    'at-once': { type: 'string', default: '2' },
+  },
 });
 
 for (const program of ['lftp', 'rclone']) {
@@ -49,11 +52,10 @@ async function compare(tools: readonly Tool[]): Promise<boolean> {
       const verdicts: Verdict[] = [];
       for (const tool of tools) verdicts.push(await contest(scenario, tool));
       tables.set(scenario, verdicts);
-      process.stderr.write('.');
+      process.stderr.write(`${scenario.name}: ${verdicts.map(cell).join(', ')}\n`);
     }
   };
-  await Promise.all(Array.from({ length: SCENARIOS_AT_A_TIME }, work));
-  process.stderr.write('\n');
+  await Promise.all(Array.from({ length: Number(values['at-once']) }, work));
 
   say(`Kept everything? / Told the truth? — ${new Date().toISOString().slice(0, 10)}`);
   for (const { title, scenarios } of wanted) {
@@ -85,7 +87,7 @@ function showChapter(
   say(`| | ${tools.map(({ name }) => name).join(' | ')} |`);
   say(`|---|${tools.map(() => ':-:').join('|')}|`);
   for (const scenario of scenarios) {
-    const cells = (tables.get(scenario) ?? []).map(({ hasKept, hasTold }) => `${word(hasKept)} / ${word(hasTold)}`);
+    const cells = (tables.get(scenario) ?? []).map(cell);
     say(`| \`${scenario.name}\` ${scenario.about} | ${cells.join(' | ')} |`);
   }
   if (!values.notes) return;
@@ -110,6 +112,10 @@ function showSums(tools: readonly Tool[], rows: readonly (readonly Verdict[])[])
   }
   say('');
   for (const { name, legend } of tools) say(`- ${name}: ${legend}.`);
+}
+
+function cell({ hasKept, hasTold }: Verdict): string {
+  return `${word(hasKept)} / ${word(hasTold)}`;
 }
 
 function word(isTrue: boolean): string {

@@ -41,11 +41,16 @@ async function spendNight(
   const { server, tree } = fixture;
   (night.change ?? editSite)(tree);
   const options = { ...server.options };
-  const before = contentsOf(fixture.current);
   const asideBefore = versionsOf(fixture);
   const undo = await night.trouble?.(server);
   server.clearLog();
-  const report = await fixture.run({ ...scenario.run, clockOffsetMs: night.nasClockMs ?? 0 });
+  const beforeTrouble = contentsOf(fixture.current);
+  const mendTarget = night.targetTrouble?.(fixture.targetFolder);
+  const before = new Map([...beforeTrouble, ...contentsOf(fixture.current)]);
+  const isTargetAway = mendTarget !== undefined;
+  const report = await fixture.run({ ...scenario.run, clockOffsetMs: night.nasClockMs ?? 0, isTargetAway });
+  mendTarget?.();
+  fixture.assertInvariants();
   assertReport(report, night.expect, when);
 
   const after = contentsOf(fixture.current);

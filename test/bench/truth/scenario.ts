@@ -32,6 +32,8 @@ export interface Night<Server = ScriptedServer> {
   readonly trouble?: (server: Server) => Undo | undefined | Promise<undefined>;
   /** The clock of this machine is wrong by so much during the run. Only where `ownOnly` is given. */
   readonly nasClockMs?: number;
+  /** What is wrong with the target folder during the run; put right before it is looked at. Only with `ownOnly`. */
+  readonly targetTrouble?: (targetFolder: string) => Undo;
   /** A program that gets everything and complains all the same has a reason. */
   readonly mayComplain?: boolean;
   readonly expect: Expected;

@@ -1,8 +1,10 @@
+import { DELETION_SCENARIOS, DISASTER_SCENARIOS, SHIFT_SCENARIOS } from './deletions.ts';
 import { LISTING_SCENARIOS } from './listings.ts';
 import { NAME_SCENARIOS } from './names.ts';
 import { REAL_SCENARIOS } from './real-servers.ts';
 import type { Scenario, ScriptedScenario } from './scenario.ts';
 import { SESSION_SCENARIOS } from './sessions.ts';
+import { TARGET_SCENARIOS } from './targets.ts';
 import { TIME_SCENARIOS } from './times.ts';
 import { TRANSFER_SCENARIOS } from './transfers.ts';
 
@@ -12,7 +14,10 @@ export const SCRIPTED_CHAPTERS: readonly (readonly [title: string, scenarios: re
   ['Transfers', TRANSFER_SCENARIOS],
   ['Connections', SESSION_SCENARIOS],
   ['Names and places', NAME_SCENARIOS],
-  ['Times', TIME_SCENARIOS],
+  ['Times', [...TIME_SCENARIOS, ...SHIFT_SCENARIOS]],
+  ['The target', TARGET_SCENARIOS],
+  ['Deletions', DELETION_SCENARIOS],
+  ['Disasters', DISASTER_SCENARIOS],
 ];
 
 /** All of them. */

@@ -42,7 +42,7 @@ export function siteBackup(cliFile: string): Tool {
   return {
     name: 'Site Backup',
     legend: '`site-backup run`, default settings',
-    version: () => firstLine('git', ['describe', '--always', '--dirty']),
+    version: () => `commit ${firstLine('git', ['rev-parse', '--short', 'HEAD'])}`,
     copy: 'target/current',
     aside: 'target/versions',
     command: ({ scenario, account: { host, port, user, password }, room }) => {
@@ -73,10 +73,7 @@ export function siteBackup(cliFile: string): Tool {
 export const LFTP: Tool = {
   name: 'lftp mirror -e',
   legend: '`lftp mirror -e`, with MLSD, `ftp:list-options -a` and `xfer:use-temp-file`',
-  version: () =>
-    firstLine('lftp', ['--version'])
-      .replaceAll(/[|]\s*/g, '')
-      .split(' Copyright')[0] ?? '',
+  version: () => /Version ([\d.]+)/.exec(firstLine('lftp', ['--version']))?.[1] ?? '?',
   copy: 'target',
   aside: 'aside',
   command: ({ scenario, account: { host, port, user, password }, room }) => ({
@@ -114,7 +111,7 @@ function rclone(name: string, legend: string, more: readonly string[]): Tool {
   return {
     name,
     legend,
-    version: () => firstLine('rclone', ['version']),
+    version: () => /v([\d.]+)/.exec(firstLine('rclone', ['version']))?.[1] ?? '?',
     copy: 'target',
     aside: 'aside',
     command: ({ scenario, account: { host, port, user, password }, room, run }) => ({
