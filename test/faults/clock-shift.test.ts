@@ -204,6 +204,21 @@ describe('A server that has moved to another disk', () => {
   });
 });
 
+describe('A server that tells times by LIST alone', () => {
+  for (const hasMdtm of [true, false]) {
+    it(`tells only their day after six months, ${hasMdtm ? 'with' : 'without'} MDTM: nothing has changed`, async () => {
+      await withSite({ hasMlsd: false, hasMlst: false, hasMdtm }, async (fixture) => {
+        fixture.server.options.nowMs = Date.now() + 200 * DAY_MS;
+        const report = await fixture.run(guarded);
+        assert.equal(report.outcome, 'complete', JSON.stringify(report));
+        assert.equal(report.counts.unchanged, FILES);
+        assert.equal(fixture.server.count('RETR'), 0);
+        assert.deepEqual(notices(fixture), []);
+      });
+    });
+  }
+});
+
 describe('The rule for a shift', () => {
   const group = (files: number, deltaMs: number, precision = 'second', isMoved = false) => ({
     files,

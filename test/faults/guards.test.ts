@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
@@ -16,6 +16,7 @@ import type { RunReport } from '../../src/engine/run-report.ts';
 import type { GuardSettings, TaskSettings } from '../../src/settings/task-settings.ts';
 import { BackupFixture, describeFailures } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
+import { snapshotFolder } from '../support/tree-compare.ts';
 
 const TASK = 'under test';
 const PHOTOS = 40;
@@ -168,6 +169,21 @@ describe('A run that would change too much at once', () => {
     assert.equal(newest(fixture)?.usedRun !== undefined, true);
     assert.ok(fixture.missing().includes('/photos'));
     assert.equal((await fixture.run(guarded)).outcome, 'complete', 'what is known to be missing does not count again');
+  });
+
+  it('moves what was accepted to the older versions once two complete runs have missed it', async () => {
+    const archive = { ...guarded, deletion: { rule: 'archive' } } as const;
+    const photos = [...fixture.snapshot()].filter(([path]) => path.startsWith('photos/'));
+    fixture.tree.remove('/photos');
+    assertHeld(await fixture.run(archive), ['vanishedPercent', 'emptiedFolders']);
+    decide(fixture, 'accepted');
+    assert.equal((await fixture.run(archive)).outcome, 'complete');
+    const last = await fixture.run(archive);
+    assert.equal(last.counts.retired, PHOTOS, JSON.stringify(last.counts));
+    const [version] = readdirSync(join(fixture.targetFolder, 'versions'));
+    const kept = snapshotFolder(join(fixture.targetFolder, 'versions', version ?? ''));
+    for (const [path, state] of photos) assert.equal(kept.get(path)?.sha256, state.sha256, path);
+    assert.ok(![...fixture.snapshot().keys()].some((path) => path.startsWith('photos/')));
   });
 
   it('is held again when after the acceptance more has gone', async () => {
