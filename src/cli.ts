@@ -8,6 +8,7 @@ import { readArguments, type Command } from './cli/options.ts';
 import { faultLines, readTask } from './cli/read-task.ts';
 import { EXIT_CODES, EXIT_WRONG_USAGE, explain } from './cli/report-lines.ts';
 import { runRun } from './cli/run-command.ts';
+import { runGet, runPin, runPrune, runTree, runVersions } from './cli/versions-commands.ts';
 import { isBackupError } from './errors.ts';
 import { programVersion } from './program-files.ts';
 import type { TaskSettings } from './settings/task-settings.ts';
@@ -65,6 +66,17 @@ function performWith(command: Command, settings: TaskSettings, context: CommandC
       return runHeld(command, settings, context);
     case 'decide':
       return runDecide(command, settings, context);
+    case 'versions':
+      return runVersions(command, settings, context);
+    case 'tree':
+      return runTree(command, settings, context);
+    case 'get':
+      return runGet(command, settings, context);
+    case 'prune':
+      return runPrune(command, settings, context);
+    case 'pin':
+    case 'unpin':
+      return runPin(command, settings, context);
   }
 }
 

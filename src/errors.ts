@@ -20,6 +20,7 @@ export const ERROR_TABLE = {
   'transfer-aborted': { scope: 'file', isRetried: true },
   'name-unusable': { scope: 'file', isRetried: false },
   'target-unwritable': { scope: 'file', isRetried: false },
+  'version-unreadable': { scope: 'file', isRetried: false },
 
   'listing-refused': { scope: 'folder', isRetried: false },
   'listing-aborted': { scope: 'folder', isRetried: true },

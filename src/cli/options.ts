@@ -3,7 +3,19 @@ import { nearestName } from '../settings/nearest-name.ts';
 import { CONNECTIONS_MAX } from '../settings/task-settings.ts';
 import { LANGUAGES, languageFromEnvironment, type Language, type TextFacts } from '../text.ts';
 
-export const COMMANDS = ['run', 'list', 'check', 'held', 'decide'] as const;
+export const COMMANDS = [
+  'run',
+  'list',
+  'check',
+  'held',
+  'decide',
+  'versions',
+  'tree',
+  'get',
+  'prune',
+  'pin',
+  'unpin',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 export interface RunCommand {
@@ -46,7 +58,50 @@ export interface DecideCommand {
   readonly decision: 'kept' | 'accepted';
 }
 
-export type Command = RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand;
+export interface VersionsCommand {
+  readonly name: 'versions';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly isJson: boolean;
+}
+
+export interface TreeCommand {
+  readonly name: 'tree';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly run: number;
+  readonly folder: string;
+  readonly isJson: boolean;
+}
+
+export interface GetCommand {
+  readonly name: 'get';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly run: number;
+  readonly path: string;
+  readonly output: string;
+}
+
+export interface PruneCommand {
+  readonly name: 'prune';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly isDryRun: boolean;
+  readonly isJson: boolean;
+}
+
+export interface PinCommand {
+  readonly name: 'pin' | 'unpin';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly run: number;
+}
+
+/** Commands about what earlier runs have left. */
+export type PastCommand = VersionsCommand | TreeCommand | GetCommand | PruneCommand | PinCommand;
+
+export type Command = RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand | PastCommand;
 
 export type Invocation =
   | { readonly kind: 'command'; readonly command: Command }
@@ -75,7 +130,21 @@ const OPTIONS = {
   check: { ...COMMON_OPTIONS, json: { type: 'boolean' } },
   held: { ...COMMON_OPTIONS, state: { type: 'string' }, json: { type: 'boolean' } },
   decide: { ...COMMON_OPTIONS, state: { type: 'string' } },
+  versions: { ...COMMON_OPTIONS, state: { type: 'string' }, json: { type: 'boolean' } },
+  tree: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' }, json: { type: 'boolean' } },
+  get: {
+    ...COMMON_OPTIONS,
+    state: { type: 'string' },
+    run: { type: 'string' },
+    output: { type: 'string', short: 'o' },
+  },
+  prune: { ...COMMON_OPTIONS, state: { type: 'string' }, 'dry-run': { type: 'boolean' }, json: { type: 'boolean' } },
+  pin: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' } },
+  unpin: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' } },
 } as const;
+
+/** Commands with a second word after the task. */
+const TWO_WORDS: ReadonlySet<CommandName> = new Set(['list', 'decide', 'tree', 'get']);
 
 const DECISIONS = { keep: 'kept', accept: 'accepted' } as const;
 
@@ -153,7 +222,7 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
   }
   const [taskFile, second, third] = positionals;
   if (taskFile === undefined) return wrong('usage.task-missing');
-  const extra = command === 'list' || command === 'decide' ? third : second;
+  const extra = TWO_WORDS.has(command) ? third : second;
   if (extra !== undefined) return wrong('usage.too-many', { argument: extra });
   const isJson = values.has('json');
 
@@ -170,7 +239,33 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
     if (second !== 'keep' && second !== 'accept') return wrong('usage.decision');
     return { kind: 'command', command: { name: 'decide', taskFile, stateDir, decision: DECISIONS[second] } };
   }
-  return runInvocation(taskFile, stateDir, isJson, values);
+  if (command === 'run') return runInvocation(taskFile, stateDir, isJson, values);
+  return pastInvocation(command, { taskFile, stateDir }, second, values);
+}
+
+function pastInvocation(
+  name: PastCommand['name'],
+  task: { taskFile: string; stateDir: string },
+  word: string | undefined,
+  values: Given['values'],
+): Invocation {
+  const isJson = values.has('json');
+  if (name === 'versions') return { kind: 'command', command: { name, ...task, isJson } };
+  if (name === 'prune') {
+    return { kind: 'command', command: { name, ...task, isDryRun: values.has('dry-run'), isJson } };
+  }
+  const run = stringValue(values, 'run');
+  if (run === undefined || !/^[1-9]\d{0,14}$/.test(run)) return wrong('usage.run');
+  if (name === 'pin' || name === 'unpin') return { kind: 'command', command: { name, ...task, run: Number(run) } };
+  const path = word ?? (name === 'tree' ? '/' : undefined);
+  if (path === undefined) return wrong('usage.path-missing');
+  if (!path.startsWith('/')) return wrong('usage.folder-relative');
+  if (name === 'tree') {
+    return { kind: 'command', command: { name, ...task, run: Number(run), folder: path, isJson } };
+  }
+  const output = stringValue(values, 'output');
+  if (output === undefined) return wrong('usage.output-missing');
+  return { kind: 'command', command: { name, ...task, run: Number(run), path, output } };
 }
 
 function runInvocation(taskFile: string, stateDir: string, isJson: boolean, values: Given['values']): Invocation {
