@@ -311,7 +311,9 @@ describe('Retention', () => {
   }
 
   function pin(runId: number): void {
-    change((db) => assert.ok(new RestorePoints(db).setPinned(runId, true)));
+    change((db) => {
+      assert.ok(new RestorePoints(db).setPinned(runId, true));
+    });
   }
 });
 
