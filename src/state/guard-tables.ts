@@ -35,7 +35,10 @@ const PATH = `CASE place.path WHEN '/' THEN '/' ELSE place.path || '/' END || st
 const IN_TREE = `folder.path >= tree.top AND folder.path < tree.top || '0'
   AND (folder.path = tree.top OR folder.path >= tree.top || '/')`;
 
-/** One row (top, run_folder, files, bytes) for each file and each subtree that the plan would take away. */
+/**
+ * One row (top, parent, files, bytes) for each file and each subtree that the plan would take away. CROSS JOIN keeps SQLite
+ * from beginning with all files.
+ */
 const GONE = `
   SELECT ${PATH} AS top, place.path AS parent, 1 AS files, file.size_bytes AS bytes
     FROM ${STEPS} JOIN file ON file.folder_id = place.folder_id AND file.name = step.name
@@ -45,7 +48,7 @@ const GONE = `
   SELECT tree.top, tree.parent, count(*), sum(file.size_bytes)
     FROM (SELECT ${PATH} AS top, place.path AS parent FROM ${STEPS}
       WHERE step.state = 'todo' AND step.reason <> 'kept' AND step.action IN ('vanish-folder', 'retire-folder')) AS tree
-    JOIN folder ON ${IN_TREE} JOIN file ON file.folder_id = folder.id
+    CROSS JOIN folder ON ${IN_TREE} CROSS JOIN file ON file.folder_id = folder.id
     WHERE file.missing_since_run IS NULL GROUP BY tree.top`;
 
 /** Files here that would be replaced. A forced download counts only where the listing shows another file. */
@@ -212,9 +215,9 @@ export class GuardTables {
            SELECT CASE instr(substr(top, 2), '/') WHEN 0 THEN top ELSE substr(top, 1, instr(substr(top, 2), '/')) END AS top,
              sum(files) AS lost FROM (${GONE}) GROUP BY 1) AS tree
          WHERE EXISTS (SELECT 1 FROM folder WHERE folder.path = tree.top)
-           AND tree.lost >= (SELECT count(*) FROM folder JOIN file ON file.folder_id = folder.id
+           AND tree.lost >= (SELECT count(*) FROM folder CROSS JOIN file ON file.folder_id = folder.id
              WHERE ${IN_TREE} AND file.missing_since_run IS NULL)
-           AND NOT EXISTS (SELECT 1 FROM run_folder AS folder JOIN run_step AS step ON step.run_folder_id = folder.id
+           AND NOT EXISTS (SELECT 1 FROM run_folder AS folder CROSS JOIN run_step AS step ON step.run_folder_id = folder.id
              WHERE ${IN_TREE} AND ${NEW})
          ORDER BY files DESC, path LIMIT ${EMPTIED_FOLDERS_MAX}`,
       )
