@@ -59,9 +59,11 @@ function textFrom(language: Language, texts: Readonly<Record<string, string>>): 
   const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 
   const has = (key: string): boolean => Object.hasOwn(texts, key);
+  const textOf = (key: string): string | undefined => (has(key) ? texts[key] : undefined);
   const t = (key: string, facts: TextFacts = {}): string => {
-    const template = [pluralKey(key, facts['count']), key].filter(has).map((known) => texts[known])[0];
+    const template = textOf(pluralKey(key, facts['count'])) ?? textOf(key);
     if (template === undefined) return key;
+    if (!template.includes('{') && !template.includes('[[')) return template;
     return fill(template, { self: accountName(), ...facts }, format);
   };
   const pluralKey = (key: string, count: string | number | undefined): string => {

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { Remembered } from './remembered.ts';
 import { Statements } from './statements.ts';
 
 /** `queued`, `running`: open. `interrupted`: the service or the NAS went down; the next run goes on. */
@@ -74,9 +75,12 @@ export interface RunTotals {
 /** All runs of all tasks. */
 export class RunStore {
   readonly #statements: Statements;
+  /** The list of tasks asks the same of each task at every look, and seldom is anything new. */
+  readonly #remembered: Remembered;
 
   constructor(db: Database.Database) {
     this.#statements = new Statements(db);
+    this.#remembered = new Remembered(db);
   }
 
   queue(
@@ -154,18 +158,23 @@ export class RunStore {
 
   /** The newest run that ended, whatever came of it; a simulation is none. */
   lastEnded(taskId: number): StoredRun | undefined {
-    const row = this.#statements
-      .sql(
-        `SELECT * FROM run WHERE task_id = ? AND cause <> 'simulation' AND outcome NOT IN ('queued', 'running')
-         ORDER BY id DESC LIMIT 1`,
-      )
-      .get(taskId) as RunRow | undefined;
-    return row === undefined ? undefined : storedRun(row);
+    return this.#last(taskId, ['interrupted', 'complete', 'incomplete', 'failed', 'held', 'cancelled']);
   }
 
   /** The newest run that saw the site to its end: the last one whose numbers are those of the site. */
   lastFinished(taskId: number): StoredRun | undefined {
-    return this.list({ taskId, outcomes: ['complete', 'incomplete'], hasSimulations: false }, 1)[0];
+    return this.#last(taskId, ['complete', 'incomplete']);
+  }
+
+  /** The newest run that has looked at the whole site, whether or not it then did what it had found. */
+  lastPlanned(taskId: number): StoredRun | undefined {
+    return this.#last(taskId, ['complete', 'incomplete', 'held']);
+  }
+
+  #last(taskId: number, outcomes: readonly StoredOutcome[]): StoredRun | undefined {
+    return this.#remembered.get(`last ${taskId} ${outcomes.join()}`, () => {
+      return this.list({ taskId, outcomes, hasSimulations: false }, 1)[0];
+    });
   }
 
   /** The number of the task's run after, or before, this one. */
@@ -181,7 +190,11 @@ export class RunStore {
    * The last `count` runs of each task, simulations left out, oldest first. Without `bytes`: to read 1,500 reports for
    * the list of tasks took a third of its time.
    */
-  marksOfTasks(count: number): Map<number, RunMark[]> {
+  marksOfTasks(count: number): ReadonlyMap<number, readonly RunMark[]> {
+    return this.#remembered.get(`marks ${count}`, () => this.#readMarks(count));
+  }
+
+  #readMarks(count: number): Map<number, RunMark[]> {
     const rows = this.#statements
       .sql(
         `SELECT run.id, run.task_id, run.outcome, run.queued_ms, run.started_ms, run.ended_ms, NULL AS bytes

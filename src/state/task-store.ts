@@ -39,10 +39,18 @@ interface TaskRow {
   updated_ms: number;
 }
 
+/** What a row's texts have been read as. */
+interface ReadSettings extends Pick<StoredTask, 'settings' | 'faults'> {
+  readonly json: string;
+  readonly password: Buffer;
+}
+
 /** The tasks. Passwords lie sealed in it. */
 export class TaskStore {
   readonly #statements: Statements;
   readonly #box: SecretBox;
+  /** By task: to check the settings of fifty tasks takes longer than to show them. */
+  readonly #read = new Map<number, ReadSettings>();
 
   constructor(db: Database.Database, box: SecretBox) {
     this.#statements = new Statements(db);
@@ -102,25 +110,40 @@ export class TaskStore {
   /** Forgets the task and its password. What lies on disk stays. */
   remove(id: number): void {
     this.#statements.sql('DELETE FROM task WHERE id = ?').run(id);
+    this.#read.delete(id);
   }
 
   #task(row: TaskRow): StoredTask {
-    const password = this.#box.unseal(row.password, row.state_key) ?? new Secret('');
-    const stored = JSON.parse(row.settings) as ReturnType<typeof taskSettingsJson>;
-    const source = { ...stored.source, password: password.reveal() };
-    const parsed = parseTaskSettings({ ...stored, source }, NO_SECRETS);
+    const { settings, faults } = this.#settingsOf(row);
     return {
       id: row.id,
       name: row.name,
       stateKey: row.state_key,
-      settings: 'settings' in parsed ? parsed.settings : undefined,
-      faults: 'faults' in parsed ? parsed.faults : [],
+      settings,
+      faults,
       schedule: JSON.parse(row.schedule) as Schedule,
       isPaused: row.is_paused === 1,
       revision: row.revision,
       createdMs: row.created_ms,
       updatedMs: row.updated_ms,
     };
+  }
+
+  #settingsOf(row: TaskRow): ReadSettings {
+    const known = this.#read.get(row.id);
+    if (known?.json === row.settings && known.password.equals(row.password)) return known;
+    const password = this.#box.unseal(row.password, row.state_key) ?? new Secret('');
+    const stored = JSON.parse(row.settings) as ReturnType<typeof taskSettingsJson>;
+    const source = { ...stored.source, password: password.reveal() };
+    const parsed = parseTaskSettings({ ...stored, source }, NO_SECRETS);
+    const read = {
+      settings: 'settings' in parsed ? parsed.settings : undefined,
+      faults: 'faults' in parsed ? parsed.faults : [],
+      json: row.settings,
+      password: row.password,
+    };
+    this.#read.set(row.id, read);
+    return read;
   }
 }
 

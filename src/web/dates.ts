@@ -31,14 +31,22 @@ export function createDates(text: Text, timeZone: string, nowMs: () => number): 
   const isoFormat = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' });
   const dayNumber = (atMs: number): number => Date.parse(isoFormat.format(atMs)) / 86_400_000;
 
+  // Lists ask for hundreds of dates at one moment.
+  let now = { ms: NaN, day: NaN, year: '' };
+  const today = (): typeof now => {
+    const ms = nowMs();
+    if (ms !== now.ms) now = { ms, day: dayNumber(ms), year: yearFormat.format(ms) };
+    return now;
+  };
+
   const relativeDay = (atMs: number): string | undefined => {
-    const distance = dayNumber(atMs) - dayNumber(nowMs());
+    const distance = dayNumber(atMs) - today().day;
     if (distance === 0) return text.t('date.today');
     if (distance === -1) return text.t('date.yesterday');
     return distance === 1 ? text.t('date.tomorrow') : undefined;
   };
   const plainDay = (atMs: number): string =>
-    (yearFormat.format(atMs) === yearFormat.format(nowMs()) ? dayFormat : dayOfYearFormat).format(atMs);
+    (yearFormat.format(atMs) === today().year ? dayFormat : dayOfYearFormat).format(atMs);
   const clock = (atMs: number): string => clockFormat.format(atMs);
   const when = (atMs: number): string => {
     const relative = relativeDay(atMs);

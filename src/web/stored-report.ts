@@ -25,12 +25,24 @@ export interface ReportCause {
 
 const COUNTS = ['listed', 'unchanged', 'new', 'changed', 'vanished', 'downloaded', 'failed', 'retired'] as const;
 
+/** By run as the store gave it: the list of tasks shows the same reports at every look. */
+const read = new WeakMap<object, StoredReport>();
+
 /** Reads what a run left. undefined where it left nothing, such as after a power cut. */
 export function storedReport(run: Pick<StoredRun, 'report'> | undefined): StoredReport | undefined {
   if (run?.report === undefined) return undefined;
+  let report = read.get(run);
+  if (report === undefined) {
+    report = readReport(run.report);
+    if (report !== undefined) read.set(run, report);
+  }
+  return report;
+}
+
+function readReport(json: string): StoredReport | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(run.report);
+    value = JSON.parse(json);
   } catch {
     return undefined;
   }

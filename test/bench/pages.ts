@@ -1,13 +1,15 @@
 /**
  * How long the pages take while a large run is under way: the list of 50 tasks and the page of the running one, 200
- * times each, once while the site is being looked at and once while files arrive. Fails beyond the bounds below.
+ * times each, once while the site is being looked at and once while files arrive. Fails where the service's main thread
+ * spends more CPU time on a request than the bound below: that is the same on a machine with other work to do, while
+ * the times that a visitor waits are told beside it.
  *
  *   npm run bench:pages                       200,000 files in 5,000 folders
  *   npm run bench:pages -- --files 20000      a quick try
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,9 +28,10 @@ import { ask, startChild } from './child-process.ts';
 import type { ManyFilesReady } from './many-files-server.ts';
 
 const REQUESTS = 200;
+const WARM_UP_REQUESTS = 20;
 const BETWEEN_MS = 20;
-const MEDIAN_MS_MAX = 50;
-const WORST_MS_MAX = 250;
+/** Of the main thread for one request, on a machine of 2020 or later; the events of a run come on top. */
+const CPU_MS_MAX = 12;
 const TASKS = 50;
 const RUNS_PER_TASK = 60;
 const DAY_MS = 86_400_000;
@@ -52,8 +55,8 @@ try {
   );
   const visitor = new Visitor(await portOf(service));
   await visitor.send('/login', { name: 'admin', password: OWNER_PASSWORD });
-  // The first request compiles the views.
-  await visitor.ask('/tasks');
+  // The first request compiles the views, and the next ones what is asked for often.
+  for (let count = 0; count < WARM_UP_REQUESTS; count++) await visitor.ask('/tasks');
   await measure(visitor, '/tasks', 'no run');
 
   await visitor.send(`/tasks/${taskId}/run`, {}, `/tasks/${taskId}`);
@@ -134,6 +137,7 @@ async function reach(visitor: Visitor, taskId: number, words: RegExp): Promise<v
 
 async function measure(visitor: Visitor, path: string, when: string): Promise<void> {
   const tookMs: number[] = [];
+  const cpuBeforeMs = mainThreadCpuMs();
   for (let count = 0; count < REQUESTS; count++) {
     const startedMs = performance.now();
     const { status } = await visitor.ask(path);
@@ -141,15 +145,19 @@ async function measure(visitor: Visitor, path: string, when: string): Promise<vo
     if (status !== 200) throw new Error(`${path}: ${status}`);
     await sleep(BETWEEN_MS);
   }
+  const cpuMs = (mainThreadCpuMs() - cpuBeforeMs) / REQUESTS;
   tookMs.sort((a, b) => a - b);
   const median = tookMs[Math.floor(REQUESTS / 2)] ?? 0;
-  const worst = tookMs.at(-1) ?? 0;
-  const line = `${path}, ${when}: median ${median.toFixed(1)} ms, worst ${tookMs
-    .slice(-3)
-    .map((ms) => ms.toFixed(1))
-    .join(', ')} ms`;
-  say(`${line} (at most ${MEDIAN_MS_MAX} and ${WORST_MS_MAX})`);
-  if (median > MEDIAN_MS_MAX || worst > WORST_MS_MAX) failures.push(line);
+  const slowest = tookMs.slice(-3).map((ms) => ms.toFixed(1));
+  const line = `${path}, ${when}: CPU ${cpuMs.toFixed(1)} ms a request (at most ${CPU_MS_MAX})`;
+  say(`${line}; waited for: median ${median.toFixed(1)} ms, longest ${slowest.join(', ')} ms`);
+  if (cpuMs > CPU_MS_MAX) failures.push(line);
+}
+
+/** What the thread that answers requests has computed so far; not its worker threads. proc(5), /proc/pid/schedstat. */
+function mainThreadCpuMs(): number {
+  const pid = String(service?.pid);
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
 }
 
 function say(line: string): void {

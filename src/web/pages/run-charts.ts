@@ -67,6 +67,17 @@ export function buildStrip(marks: readonly RunMark[], text: Text, dates: Dates):
 }
 
 export function buildCompactStrip(marks: readonly RunMark[], text: Text): CompactStripView {
+  const ofText = strips.get(text) ?? new WeakMap<readonly RunMark[], CompactStripView>();
+  strips.set(text, ofText);
+  const strip = ofText.get(marks) ?? drawCompactStrip(marks, text);
+  ofText.set(marks, strip);
+  return strip;
+}
+
+/** The store gives the same marks until something has run. */
+const strips = new WeakMap<Text, WeakMap<readonly RunMark[], CompactStripView>>();
+
+function drawCompactStrip(marks: readonly RunMark[], text: Text): CompactStripView {
   const shown = marks.slice(-STRIP_RUNS);
   const paths = new Map<string, string>();
   const ends = new Map<string, number>();

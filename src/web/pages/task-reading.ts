@@ -29,8 +29,7 @@ export function readTaskInput(services: Services, task: StoredTask, timeZone: st
 
 /** Asks the task's own database only where its last run that saw the site was held. */
 function needsDecision({ runs, stateDir }: Services, task: StoredTask): boolean {
-  const outcomes = ['complete', 'incomplete', 'held'] as const;
-  const last = runs.list({ taskId: task.id, outcomes, hasSimulations: false }, 1)[0];
+  const last = runs.lastPlanned(task.id);
   return last?.outcome === 'held' && readNewestHold(stateDir, task.stateKey)?.decision === 'open';
 }
 
