@@ -39,6 +39,8 @@ export async function appFiles(root: string, version: string): Promise<AppFiles>
     platform: 'node',
     target: 'node22',
     external: EXTERNAL,
+    // Else a checkout whose node_modules is a link would give other bytes.
+    preserveSymlinks: true,
     banner: { js: BANNER },
     chunkNames: 'part-[hash]',
     legalComments: 'none',
