@@ -9,6 +9,7 @@ const ENTRIES = {
   cli: 'src/cli.ts',
   'run-worker': 'src/tasks/run-worker.ts',
   'maintenance-worker': 'src/tasks/maintenance-worker.ts',
+  'prune-worker': 'src/tasks/prune-worker.ts',
 } as const;
 
 /** Asked for by packages that do without: the finder of native modules, whose file the program names itself, and colours. */

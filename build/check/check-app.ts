@@ -9,6 +9,7 @@ const REQUIRED = [
   'app/cli.js',
   'app/run-worker.js',
   'app/maintenance-worker.js',
+  'app/prune-worker.js',
   'app/package.json',
   'views/layout.ejs',
   'public/icons.svg',

@@ -1,6 +1,7 @@
 import type { Language } from '../text.ts';
 import { amountText, bytesOf, numberOf } from './form-amounts.ts';
 import { GUARD_DEFAULTS, guardForm, guardsOf } from './guard-form.ts';
+import { KEEP_DEFAULTS, KEEP_FIELDS, VERIFY_FIELDS, keepForm, keepOf } from './keep-form.ts';
 import { DEFAULT_PORTS, parseTaskSettings } from './parse-task.ts';
 import { parseSchedule, scheduleFieldOf, scheduleFormJson } from './parse-schedule.ts';
 import { NO_SECRETS } from './password-source.ts';
@@ -33,7 +34,7 @@ export const TEXT_FIELDS = [
   'hasAllowedHours',
   'hoursFrom',
   'hoursTo',
-  'deletion',
+  ...KEEP_FIELDS,
   'vanishedPercent',
   'vanishedFiles',
   'changedPercent',
@@ -42,7 +43,7 @@ export const TEXT_FIELDS = [
   'suffixPercent',
   'connections',
   'speed',
-  'restat',
+  ...VERIFY_FIELDS,
   'attempts',
   'firstDelaySeconds',
   'connectSeconds',
@@ -97,8 +98,7 @@ export const EMPTY_TASK_FORM: TaskForm = {
   everyCount: '6',
   everyUnit: 'hours',
   times: '02:00',
-  deletion: 'archive',
-  restat: 'yes',
+  ...KEEP_DEFAULTS,
   attempts: '4',
   firstDelaySeconds: '2',
   connectSeconds: '20',
@@ -133,14 +133,13 @@ export function taskFormOf(settings: TaskSettings, schedule: Schedule, language:
     olderThanDays: text(filters.olderThanDays),
     target: settings.target.folder,
     ...scheduleForm(schedule),
-    deletion: settings.deletion.rule,
+    ...keepForm(settings, language),
     ...guardForm(settings.guards),
     connections: settings.connections === 'auto' ? '' : String(settings.connections),
     speed: amount(speed.bytesPerSecond),
     speedFrom: speed.byHour.map((hours) => hours.from),
     speedTo: speed.byHour.map((hours) => hours.to),
     speedLimit: speed.byHour.map((hours) => amount(hours.bytesPerSecond)),
-    restat: settings.verification.restat ? 'yes' : '',
     attempts: String(retries.attempts),
     firstDelaySeconds: String(retries.firstDelaySeconds),
     connectSeconds: String(source.timeouts.connectSeconds),
@@ -220,7 +219,7 @@ export const PAGE_ORDER: readonly FormField[] = TEXT_FIELDS.flatMap((name): Form
   if (name === 'user') return ['user', 'password'];
   if (name === 'exclude') return ['sets', 'exclude'];
   if (name === 'everyUnit') return ['everyUnit', 'days'];
-  if (name === 'deletion') return ['deletion', 'guards'];
+  if (name === 'vanishedPercent') return ['guards', 'vanishedPercent'];
   return name === 'speed' ? ['speed', 'speedFrom', 'speedTo', 'speedLimit'] : [name];
 });
 
@@ -252,8 +251,7 @@ function taskJsonOf(form: TaskForm, password: string | undefined): unknown {
     connections: numberOf(form.connections),
     speed: { bytesPerSecond: bytesOf(form.speed), byHour: speedRowsOf(form) },
     retries: { attempts: numberOf(form.attempts), firstDelaySeconds: numberOf(form.firstDelaySeconds) },
-    verification: { restat: form.restat === 'yes' },
-    deletion: { rule: textOf(form.deletion) },
+    ...keepOf(form),
     guards: guardsOf(form),
   };
   // The schema knows no undefined: what is undefined is left out on the way through JSON.
@@ -316,8 +314,21 @@ const FIELDS: readonly (readonly [RegExp, FormField])[] = [
   [/^\/speed/, 'speed'],
   [/^\/retries\/attempts/, 'attempts'],
   [/^\/retries/, 'firstDelaySeconds'],
+  [/^\/verification\/sampleBytes/, 'sample'],
+  [/^\/verification\/sampleSeconds/, 'sampleSeconds'],
+  [/^\/verification\/rehashDays/, 'rehashDays'],
   [/^\/verification/, 'restat'],
+  [/^\/deletion\/days/, 'deletionDays'],
   [/^\/deletion/, 'deletion'],
+  [/^\/versions\/count/, 'keepCount'],
+  [/^\/versions\/days/, 'keepDays'],
+  [/^\/versions\/hourly/, 'keepHourly'],
+  [/^\/versions\/daily/, 'keepDaily'],
+  [/^\/versions\/weekly/, 'keepWeekly'],
+  [/^\/versions\/monthly/, 'keepMonthly'],
+  [/^\/versions\/yearly/, 'keepYearly'],
+  [/^\/versions\/quotaBytes/, 'quota'],
+  [/^\/versions/, 'keepRule'],
   [/^\/guards\/vanishedPercent/, 'vanishedPercent'],
   [/^\/guards\/vanishedFiles/, 'vanishedFiles'],
   [/^\/guards\/changedPercent/, 'changedPercent'],

@@ -1,4 +1,5 @@
 import { GUARD_LIMITS } from '../../settings/guard-form.ts';
+import { KEEP_FIELDS } from '../../settings/keep-form.ts';
 import { EMPTY_TASK_FORM, taskFormOf } from '../../settings/parse-form.ts';
 import type { FormField, TaskForm } from '../../settings/parse-form.ts';
 import type { StoredTask } from '../../state/task-store.ts';
@@ -11,6 +12,8 @@ import type { PickerView } from './folder-pickers.ts';
 import { FIELD_LABELS, messagesByField } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
 import { guardFieldViews } from './guard-fields.ts';
+import { keepFieldsView } from './keep-fields.ts';
+import type { KeepFieldsView } from './keep-fields.ts';
 import type { GuardFieldView } from './guard-fields.ts';
 import { scheduleFieldsView } from './schedule-fields.ts';
 import type { ScheduleFieldsView } from './schedule-fields.ts';
@@ -27,6 +30,7 @@ export interface EditState {
   readonly test?: TestView;
   readonly remote?: PickerView;
   readonly local?: PickerView;
+  readonly pruneLines?: readonly string[];
   readonly conflict?: { readonly atMs: number; readonly differences: readonly Difference[] };
 }
 
@@ -54,6 +58,9 @@ export interface EditView {
   readonly local: PickerView | undefined;
   readonly sets: readonly FilterSetView[];
   readonly guards: readonly GuardFieldView[];
+  readonly keep: KeepFieldsView;
+  /** What would be pruned, where that was asked. */
+  readonly pruneLines: readonly string[] | undefined;
   readonly schedule: ScheduleFieldsView;
   readonly speedRows: readonly { readonly from: string; readonly to: string; readonly limit: string }[];
   readonly conflict: ConflictView | undefined;
@@ -81,7 +88,7 @@ const SECTIONS: readonly (readonly [id: string, fields: readonly FormField[]])[]
     'when',
     ['scheduleKind', 'everyCount', 'everyUnit', 'days', 'times', 'cron', 'hasAllowedHours', 'hoursFrom', 'hoursTo'],
   ],
-  ['keep', ['deletion', 'guards', ...GUARD_LIMITS]],
+  ['keep', [...KEEP_FIELDS, 'guards', ...GUARD_LIMITS]],
 ];
 const LAST_SECTION = 'adv';
 
@@ -116,6 +123,8 @@ export function buildEditView(
     local: state.local,
     sets: filterSetViews(form.sets, text),
     guards: guardFieldViews(form, text),
+    keep: keepFieldsView(form, messagesByField(messages), text),
+    pruneLines: state.pruneLines,
     schedule: scheduleFieldsView(form, text, dates, facts.nowMs),
     speedRows: speedRows(form),
     conflict:

@@ -9,11 +9,14 @@ import {
   taskFormOf,
 } from '../../settings/parse-form.ts';
 import type { FormFault, TaskForm } from '../../settings/parse-form.ts';
+import { KEEP_FIELDS } from '../../settings/keep-form.ts';
 import { Secret } from '../../settings/secret.ts';
 import type { TaskSettings } from '../../settings/task-settings.ts';
+import { resolveTimeZone } from '../../settings/wall-clock.ts';
 import { isDraftId } from '../../state/draft-store.ts';
 import type { StoredTask } from '../../state/task-store.ts';
 import type { Text } from '../../text.ts';
+import { forecastPrune } from '../../tasks/forecast-prune.ts';
 import { folderRoots } from '../../tasks/local-folders.ts';
 import { answerGone } from '../error-pages.ts';
 import { flash } from '../flash.ts';
@@ -32,6 +35,7 @@ import type { EditState } from './edit-task-view.ts';
 import { faultMessages, inPageOrder } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
 import { noteActivity } from './note-activity.ts';
+import { pruneLines } from './prune-lines.ts';
 import { nameTaken } from './wizard-connection.ts';
 import { targetMessages } from './wizard-folders.ts';
 
@@ -64,6 +68,10 @@ export function saveEditTask(services: Services): RequestHandler {
     const { text } = pageOf(res);
     if (sent.text('do') === 'preview') {
       await renderEdit(services, res, 200, task, state);
+      return;
+    }
+    if (sent.text('do') === 'prune') {
+      await renderForecast(services, res, task, state, faults, parsed);
       return;
     }
     if (wantsNewFolder(sent)) {
@@ -214,6 +222,48 @@ async function renderAside(
     const steps = await testConnection(services, source);
     await renderEdit(services, res, 200, task, { ...state, test: buildTestView(steps, source, text) });
   }
+}
+
+/** What the rules as typed would prune tonight. Only they have to be right already. */
+async function renderForecast(
+  services: Services,
+  res: Response,
+  task: StoredTask,
+  state: EditState,
+  faults: readonly FormFault[],
+  parsed: ReturnType<typeof parseTaskForm>,
+): Promise<void> {
+  const { text, dates } = pageOf(res);
+  const messages = faultMessages(
+    faults.filter(({ field }) => KEEP_FIELDS.some((known) => known === field)),
+    text,
+  );
+  const rules = messages.length > 0 ? undefined : rulesAlone(state.form ?? EMPTY_TASK_FORM, parsed);
+  if (rules === undefined) {
+    await renderEdit(services, res, 422, task, { ...state, messages });
+    return;
+  }
+  const timeZone = resolveTimeZone(services.settings.read().timeZone);
+  const question = {
+    stateDir: services.stateDir,
+    stateKey: task.stateKey,
+    rules,
+    nowMs: services.clock.nowMs(),
+    timeZone,
+  };
+  await renderEdit(services, res, 200, task, {
+    ...state,
+    pruneLines: pruneLines(await forecastPrune(question), text, dates),
+  });
+}
+
+/** The rules as typed, where something beside them is still wrong. */
+function rulesAlone(form: TaskForm, parsed: ReturnType<typeof parseTaskForm>): TaskSettings | undefined {
+  if ('settings' in parsed) return parsed.settings;
+  const typed = Object.fromEntries(KEEP_FIELDS.map((name) => [name, form[name]]));
+  const alone = { ...EMPTY_TASK_FORM, name: 'x', host: 'x', user: 'x', target: '/volume1/x/x', ...typed };
+  const again = parseTaskForm(alone, new Secret('x'));
+  return 'settings' in again ? again.settings : undefined;
 }
 
 /** Somebody else has saved meanwhile: both are shown, and saving again is meant. */
