@@ -30,7 +30,7 @@ export function reportLines(report: RunReport, targetFolder: string, facts: Text
   row(
     'report.files',
     countList(
-      FILE_COUNTS.map(([key, name]) => [key, counts[name]]),
+      FILE_COUNTS.map(([key, name]) => [key, counts[name] ?? 0]),
       text,
     ),
   );
@@ -65,6 +65,7 @@ const FILE_COUNTS = [
   ['report.listed', 'listed'],
   ['report.new', 'new'],
   ['report.changed', 'changed'],
+  ['report.renamed', 'renamed'],
   ['report.unchanged', 'unchanged'],
   ['report.vanished', 'vanished'],
   ['report.downloaded', 'downloaded'],

@@ -11,6 +11,8 @@ export interface RunCounts {
   readonly unchanged: number;
   readonly new: number;
   readonly changed: number;
+  /** Come under another name with the content that lay here: moved, not brought. Reports of older versions have none. */
+  readonly renamed?: number;
   /** Noticed for the first time to be missing from a folder that was seen whole. */
   readonly vanished: number;
   readonly downloaded: number;

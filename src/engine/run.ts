@@ -19,6 +19,7 @@ import type { HostLimits } from '../state/host-limits.ts';
 import { NameRegister } from '../state/name-register.ts';
 import type { RestorePoint } from '../state/restore-points.ts';
 import { RunLog } from '../state/run-log.ts';
+import { RenameTables } from '../state/rename-tables.ts';
 import { RunTables } from '../state/run-tables.ts';
 import { ShiftTables } from '../state/shift-tables.ts';
 import type { TaskDatabase } from '../state/task-database.ts';
@@ -217,7 +218,7 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   progress.enter('transferring');
   const folder = versionName(tables.work()?.startedMs ?? clock.nowMs());
   const tools = { context, target, keeper: new VersionKeeper(context, target, folder) };
-  await transferSteps(tools, folder);
+  await transferSteps(tools, new RenameTables(database.db), folder);
   if (signal.aborted) throw new BackupError('cancelled');
 
   progress.enter('finishing');

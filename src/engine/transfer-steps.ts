@@ -4,9 +4,11 @@ import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { Target } from '../local/target.ts';
 import type { RemoteSession } from '../remote/remote.ts';
+import type { RenameTables } from '../state/rename-tables.ts';
 import type { Step } from '../state/run-rows.ts';
 import { partId } from './part-id.ts';
 import { Recorder } from './recorder.ts';
+import { followRenames } from './renames.ts';
 import { retireFiles, retireSubtree } from './retire.ts';
 import type { RetireTools } from './retire.ts';
 import type { RunContext } from './run-context.ts';
@@ -22,7 +24,7 @@ const PARTS_KEPT_MAX = 10_000;
  * Does the steps of the plan: makes room where a file and a folder have changed places, makes the folders, brings the
  * files. What is done stays done when it is called again.
  */
-export async function transferSteps(tools: RetireTools, versionName: string): Promise<void> {
+export async function transferSteps(tools: RetireTools, renames: RenameTables, versionName: string): Promise<void> {
   const { context, target, keeper } = tools;
   const { tables, pool } = context;
   const recorder = new Recorder(context, target, keeper, versionName, (step, error) => {
@@ -33,6 +35,7 @@ export async function transferSteps(tools: RetireTools, versionName: string): Pr
     await recorder.recover();
     await makeWay(tools, versionName);
     await makeFolders(context, target, versionName);
+    await followRenames(tools, renames);
     const transfer = new FileTransfer(context, target, recorder);
     await pool.run(new StepQueue(context), {
       work: (session: RemoteSession, step: Step, attempt: number) => transfer.transfer(session, step, attempt),

@@ -154,6 +154,13 @@ export class FileIndex {
     return row === undefined ? undefined : fileRecord(row);
   }
 
+  /** The run that brought the content of a file. */
+  fileRun(folderId: number, name: string): number {
+    return this.#statements
+      .value('SELECT run_id FROM file WHERE folder_id = ? AND name = ?')
+      .get(folderId, name) as number;
+  }
+
   /** Whether the index has a file, and no folder or nothing, under a remote path. */
   hasFileAt(path: string): boolean {
     const slash = path.lastIndexOf('/');

@@ -176,7 +176,7 @@ export class RunTables {
 
   /**
    * What failed earlier is tried again: for a run that goes on. Folders only while the scan is still going on: later,
-   * one that was not listed stays failed, since nothing would list it.
+   * one that was not listed stays failed, since nothing would list it. One that was, and failed afterwards, is tried again.
    */
   retryFailed(stage: WorkStage): void {
     this.transaction(() => {
@@ -186,6 +186,10 @@ export class RunTables {
            WHERE state = 'failed' AND incomplete <> 'folder-too-deep'`,
         );
       }
+      this.#db.exec(
+        `UPDATE run_folder SET state = 'listed', incomplete = NULL, detail = NULL
+         WHERE state = 'failed' AND fingerprint IS NOT NULL`,
+      );
       this.#db.exec(
         `UPDATE run_step SET state = 'todo', error_code = NULL, error_detail = NULL
          WHERE state = 'failed' AND action <> 'reject'`,
@@ -391,6 +395,7 @@ export class RunTables {
     unchanged: number;
     new: number;
     changed: number;
+    renamed: number;
     vanished: number;
     downloaded: number;
     failed: number;
@@ -413,6 +418,7 @@ export class RunTables {
            count(*) FILTER (WHERE action = 'download' AND reason = 'new') AS new,
            count(*) FILTER (WHERE (action = 'download' AND reason <> 'new') OR (action = 'recheck' AND state <> 'done'))
              AS changed,
+           count(*) FILTER (WHERE action = 'rename') AS renamed,
            count(*) FILTER (WHERE action = 'recheck' AND state = 'done') AS rechecked,
            coalesce(sum(file_count) FILTER (WHERE action IN ('vanish', 'vanish-folder')), 0) AS vanished,
            count(*) FILTER (WHERE action = 'download' AND state = 'done') AS downloaded,
@@ -423,6 +429,7 @@ export class RunTables {
       .get() as {
       new: number;
       changed: number;
+      renamed: number;
       rechecked: number;
       vanished: number;
       downloaded: number;
@@ -453,7 +460,7 @@ export class RunTables {
       .sql(
         `SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name AS path,
            CASE WHEN action LIKE 'vanish%' THEN 'vanished' WHEN action LIKE 'retire%' THEN 'retired'
-             WHEN reason = 'new' THEN 'new' ELSE 'changed' END AS code,
+             WHEN reason IN ('new', 'renamed') THEN 'new' ELSE 'changed' END AS code,
            coalesce(got_size, size_bytes) AS sizeBytes
          FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id
          WHERE run_step.state = 'done' AND action NOT IN ('recheck', 'reject') ORDER BY run_step.id LIMIT ?`,

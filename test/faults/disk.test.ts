@@ -273,13 +273,17 @@ describe('A disk call that fails', () => {
     tree.remove('/paws');
     tree.writeFile('/paws/in', 'a folder now');
     tree.writeFile('/new/deep/er', 'new');
+    tree.rename('/r/from', '/r/to');
   }
+
+  const archive = { deletion: { rule: 'archive' } } as const;
 
   async function firstRun(fixture: BackupFixture): Promise<void> {
     for (const folder of ['a', 'b'])
       for (let i = 0; i < 3; i++) fixture.tree.writeFile(`/${folder}/${i}`, `${folder}${i}`);
     fixture.tree.writeFile('/swap/in', 'a folder');
     fixture.tree.writeFile('/paws', 'a file');
+    fixture.tree.writeFile('/r/from', 'renamed');
     assert.equal((await fixture.run()).outcome, 'complete');
     changeSite(fixture.tree);
   }
@@ -298,14 +302,15 @@ describe('A disk call that fails', () => {
           for (const file of fixture.tree.files()) whole.add(createHash('sha256').update(file.read()).digest('hex'));
           calls = 0;
           failsAt = (call) => call === at || (lasts && call > at);
-          const report = await fixture.run({ attempts: 2 });
+          const report = await fixture.run({ ...archive, attempts: 2 });
           const hasMet = calls >= at;
           failsAt = () => false;
           for (const [path, { sha256 }] of fixture.snapshot()) assert.ok(whole.has(sha256), `not whole: ${path}`);
           if (hasMet && lasts) assert.notEqual(report.outcome, 'complete', `call ${at}`);
-          const next = await fixture.run();
+          const next = await fixture.run(archive);
           assert.equal(next.outcome, 'complete', `call ${at}: ${JSON.stringify([next.cause, next.failures])}`);
-          fixture.assertCurrentEquals({ leftovers: ['b/1'] });
+          const leftovers = ['b/1', 'r/from'].filter((path) => existsSync(join(fixture.current, path)));
+          fixture.assertCurrentEquals({ leftovers });
         } catch (error) {
           throw new Error(`call ${at} of ${total}`, { cause: error });
         } finally {
@@ -322,7 +327,7 @@ describe('A disk call that fails', () => {
     try {
       await firstRun(fixture);
       calls = 0;
-      await fixture.run();
+      await fixture.run(archive);
       return calls;
     } finally {
       await fixture.end();

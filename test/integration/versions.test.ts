@@ -1,12 +1,13 @@
 /** What a run replaces or retires stays readable, as of any run. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
 import { simulatePrune } from '../../src/engine/prune.ts';
 import { RestorePoints } from '../../src/state/restore-points.ts';
+import { VersionIndex } from '../../src/state/version-index.ts';
 import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
@@ -337,3 +338,90 @@ function change(write: (db: Database.Database) => unknown): void {
     db.close();
   }
 }
+
+describe('A file that was renamed on the server', () => {
+  beforeEach(async () => {
+    fixture.tree.writeFile('/a/photo.jpg', 'a picture');
+    fixture.tree.writeFile('/old/deep/page.html', 'a page');
+    fixture.tree.writeFile('/old/top.txt', 'top');
+    await run();
+    fixture.server.clearLog();
+  });
+
+  it('is moved here, not brought again, and lies under its old name in the trees of the past', async () => {
+    fixture.tree.rename('/a/photo.jpg', '/a/picture.jpg');
+    fixture.tree.rename('/old', '/new');
+    const report = await fixture.run(ARCHIVE);
+    remember();
+    assert.equal(fixture.server.count('RETR'), 0);
+    assert.deepEqual([report.outcome, report.counts.renamed, report.counts.vanished], ['complete', 3, 0]);
+    fixture.assertCurrentEquals();
+    assertHistoryReadsBack();
+    // Changed, renamed again and gone: the content is found under every name that it had.
+    fixture.tree.rename('/a/picture.jpg', '/b/third.jpg');
+    await run();
+    fixture.tree.writeFile('/b/third.jpg', 'another picture');
+    fixture.tree.remove('/new/top.txt');
+    await run();
+    await run();
+    assertHistoryReadsBack();
+    assert.ok(!existsSync(join(fixture.current, 'old')), 'empty folders go');
+  });
+
+  it('stays readable when only the run from before the rename is kept', async () => {
+    fixture.tree.rename('/a/photo.jpg', '/b.jpg');
+    await run();
+    fixture.tree.writeFile('/b.jpg', 'another picture');
+    await run();
+    change((db) => {
+      new RestorePoints(db).setPinned(1, true);
+    });
+    fixture.tree.writeFile('/b.jpg', 'the third picture');
+    await run({ ...ARCHIVE, versions: { keep: 'last', count: 1 } });
+    history.delete(2);
+    // The last complete one before the newest is kept as well.
+    assertHistoryReadsBack();
+  });
+
+  it('is brought again where it is not the same any more, here or there', async () => {
+    fixture.tree.rename('/a/photo.jpg', '/a/picture.jpg');
+    fixture.tree.writeFile('/a/picture.jpg', 'another one');
+    // Somebody has touched it here: what it holds would have to be read to be believed.
+    utimesSync(join(fixture.current, 'old/top.txt'), 1, 1);
+    fixture.tree.rename('/old/top.txt', '/old/moved.txt');
+    await run();
+    assert.equal(fixture.server.count('RETR'), 2);
+    assert.equal(readFileSync(join(fixture.current, 'old/moved.txt'), 'utf8'), 'top');
+  });
+
+  it('stays under both names where the rule is to keep what has gone', async () => {
+    fixture.tree.rename('/a/photo.jpg', '/a/picture.jpg');
+    await run({ deletion: { rule: 'keep' } });
+    assert.deepEqual(readdirSync(join(fixture.current, 'a')).sort(), ['photo.jpg', 'picture.jpg']);
+    assertHistoryReadsBack();
+  });
+
+  it('goes back when the process was killed right after the move, and is moved again', async () => {
+    const undone = new Map<string, string>([...fixture.snapshot()].map(([path, { sha256 }]) => [path, sha256]));
+    fixture.tree.rename('/a/photo.jpg', '/a/picture.jpg');
+    change((db) => {
+      const versions = new VersionIndex(db);
+      const folderId = db.prepare(`SELECT id FROM folder WHERE path = '/a'`).pluck().get() as number;
+      const movedTo = { path: '/a/picture.jpg', place: 'a/picture.jpg' };
+      const leaving = {
+        untilRun: 2,
+        reason: 'renamed',
+        retiredMs: 1,
+        origin: 'a/photo.jpg',
+        place: undefined,
+      } as const;
+      versions.leave(folderId, 'photo.jpg', { ...leaving, movedTo });
+      renameSync(join(fixture.current, 'a/photo.jpg'), join(fixture.current, 'a/picture.jpg'));
+    });
+    await run();
+    assert.equal(fixture.server.count('RETR'), 0);
+    fixture.assertCurrentEquals();
+    history.set(1, undone);
+    assertHistoryReadsBack();
+  });
+});

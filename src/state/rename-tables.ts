@@ -1,0 +1,84 @@
+import type Database from 'better-sqlite3';
+import { Statements } from './statements.ts';
+
+const STEPS = `run_step AS step JOIN run_folder AS place ON place.id = step.run_folder_id`;
+const PATH = `CASE place.path WHEN '/' THEN '/' ELSE place.path || '/' END || step.name`;
+/** All folders of the subtree `tree.top`, as in file-index.ts. */
+const IN_TREE = `folder.path >= tree.top AND folder.path < tree.top || '0'
+  AND (folder.path = tree.top OR folder.path >= tree.top || '/')`;
+const GONE_COLUMNS = `CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || file.name AS path, file.unique_id,
+  file.size_bytes, file.stamp`;
+const CAN_BE_KNOWN = `file.unique_id IS NOT NULL AND file.precision = 'second' AND file.missing_since_run IS NULL`;
+
+/** Files that have gone from one path and come under another, as the work of a run shows it. */
+export class RenameTables {
+  readonly #statements: Statements;
+
+  constructor(db: Database.Database) {
+    this.#statements = new Statements(db);
+  }
+
+  /**
+   * Turns downloads of new files into renames where a file that has just gone had the same identity, size and exact time,
+   * and no other has or had it.
+   */
+  pair(): void {
+    this.#statements
+      .sql(
+        `WITH gone AS MATERIALIZED (
+           SELECT ${GONE_COLUMNS} FROM ${STEPS} JOIN folder ON folder.id = place.folder_id
+             JOIN file ON file.folder_id = folder.id AND file.name = step.name
+             WHERE step.state = 'todo' AND step.action = 'vanish' AND step.reason = 'vanished' AND ${CAN_BE_KNOWN}
+           UNION ALL
+           SELECT ${GONE_COLUMNS} FROM (SELECT ${PATH} AS top FROM ${STEPS}
+               WHERE step.state = 'todo' AND step.action = 'vanish-folder' AND step.reason = 'vanished') AS tree
+             JOIN folder ON ${IN_TREE} JOIN file ON file.folder_id = folder.id WHERE ${CAN_BE_KNOWN}
+         ), pair AS MATERIALIZED (
+           SELECT step.id AS id, gone.path AS path, gone.unique_id AS unique_id
+           FROM run_step AS step
+             JOIN run_entry AS entry ON entry.run_folder_id = step.run_folder_id AND entry.name = step.name
+             JOIN gone ON gone.unique_id = entry.unique_id
+           WHERE step.state = 'todo' AND step.action = 'download' AND step.reason = 'new' AND entry.precision = 'second'
+             AND gone.size_bytes = entry.size_bytes AND gone.stamp = entry.stamp
+         )
+         UPDATE run_step SET action = 'rename', reason = 'renamed', from_path = single.path
+         FROM (SELECT min(id) AS id, min(path) AS path FROM pair GROUP BY unique_id HAVING count(*) = 1) AS single
+         WHERE run_step.id = single.id`,
+      )
+      .run();
+  }
+
+  /** The path under which the file of a step was known. */
+  fromPath(stepId: number): string {
+    return this.#statements.value('SELECT from_path FROM run_step WHERE id = ?').get(stepId) as string;
+  }
+
+  /** It has to be brought after all. */
+  giveUp(stepId: number): void {
+    this.#statements
+      .sql(`UPDATE run_step SET action = 'download', reason = 'new', state = 'todo' WHERE id = ?`)
+      .run(stepId);
+  }
+
+  /** The file at `path` has not vanished. */
+  dropVanish(path: string): void {
+    const end = path.lastIndexOf('/');
+    if (this.#drop(`action = 'vanish'`, 'DELETE FROM run_step', path.slice(0, end) || '/', path.slice(end + 1))) return;
+    for (let at = end; at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const folder = path.slice(0, at);
+      const slash = folder.lastIndexOf('/');
+      const change = 'UPDATE run_step SET file_count = file_count - 1';
+      if (this.#drop(`action = 'vanish-folder'`, change, folder.slice(0, slash) || '/', folder.slice(slash + 1)))
+        return;
+    }
+  }
+
+  #drop(which: string, change: string, folder: string, name: string): boolean {
+    const { changes } = this.#statements
+      .sql(
+        `${change} WHERE ${which} AND state = 'todo' AND name = ? AND run_folder_id = (SELECT id FROM run_folder WHERE path = ?)`,
+      )
+      .run(name, folder);
+    return changes > 0;
+  }
+}
