@@ -61,7 +61,7 @@ async function compare(tools: readonly Tool[]): Promise<boolean> {
   for (const { title, scenarios } of wanted) {
     if (scenarios.length > 0) showChapter(title, scenarios, tools, tables);
   }
-  showSums(tools, [...tables.values()]);
+  showSums(wanted, tools, tables);
   for (const [scenario, [own]] of tables) {
     if (own?.hasEndedAsExpected === false) say(`\n${scenario.name}: not as expected: ${own.notes.join('; ')}`);
   }
@@ -99,19 +99,29 @@ function showChapter(
   }
 }
 
-function showSums(tools: readonly Tool[], rows: readonly (readonly Verdict[])[]): void {
-  say(`\n### ${rows.length} scenarios\n`);
-  say('| | kept everything | told the truth | both |');
-  say('|---|--:|--:|--:|');
-  for (const [index, { name, version }] of tools.entries()) {
-    const verdicts = rows.flatMap((row) => row[index] ?? []);
-    const kept = verdicts.filter(({ hasKept }) => hasKept).length;
-    const told = verdicts.filter(({ hasTold }) => hasTold).length;
-    const both = verdicts.filter(({ hasKept, hasTold }) => hasKept && hasTold).length;
-    say(`| ${name} (${version()}) | ${kept} | ${told} | ${both} |`);
+/** How many yes in each chapter: kept / told. */
+function showSums(
+  chapters: readonly { readonly title: string; readonly scenarios: readonly Scenario[] }[],
+  tools: readonly Tool[],
+  tables: ReadonlyMap<Scenario, readonly Verdict[]>,
+): void {
+  say('\n### In short\n');
+  say(`| scenarios | ${tools.map(({ name }) => name).join(' | ')} |`);
+  say(`|---|${tools.map(() => ':-:').join('|')}|`);
+  for (const { title, scenarios } of [...chapters, { title: 'All', scenarios: [...tables.keys()] }]) {
+    if (scenarios.length === 0) continue;
+    const sums = tools.map((_tool, index) => {
+      const verdicts = scenarios.flatMap((scenario) => tables.get(scenario)?.[index] ?? []);
+      return `${count(verdicts, 'hasKept')} / ${count(verdicts, 'hasTold')}`;
+    });
+    say(`| ${title}: ${scenarios.length} | ${sums.join(' | ')} |`);
   }
   say('');
-  for (const { name, legend } of tools) say(`- ${name}: ${legend}.`);
+  for (const { name, version, legend } of tools) say(`- ${name}, ${version()}: ${legend}.`);
+}
+
+function count(verdicts: readonly Verdict[], question: 'hasKept' | 'hasTold'): number {
+  return verdicts.filter((verdict) => verdict[question]).length;
 }
 
 function cell({ hasKept, hasTold }: Verdict): string {

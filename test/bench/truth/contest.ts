@@ -65,7 +65,7 @@ export async function contest(scenario: Scenario, tool: Tool): Promise<Verdict> 
   };
   try {
     (scenario.site ?? makeSite)(stage.site);
-    if (scenario.isFirstRun !== true) await spend(0, () => undefined, 'complete');
+    if (scenario.isFirstRun !== true) await spend(0, () => undefined, 'complete', scenario.nights[0]?.mayComplain);
     for (const [index, night] of scenario.nights.entries()) {
       const day = (): void => {
         (night.change ?? editSite)(stage.site);

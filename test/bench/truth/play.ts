@@ -9,6 +9,7 @@ import { siteContents } from './folder-site.ts';
 import { judge } from './judge.ts';
 import type { Contents } from './judge.ts';
 import type { Expected, Night, ScriptedScenario } from './scenario.ts';
+import { PastTrees } from './past-trees.ts';
 import { editSite, makeSite } from './site.ts';
 
 /** Runs that a task may need, once all is well again, until nothing is left to do. */
@@ -16,17 +17,21 @@ const RUNS_TO_PEACE_MAX = 3;
 
 export async function play(scenario: ScriptedScenario): Promise<void> {
   const fixture = await BackupFixture.start({ ...scenario.server });
+  const past = new PastTrees(fixture);
   try {
     (scenario.site ?? makeSite)(fixture.tree);
     if (scenario.isFirstRun !== true) {
       const first = await fixture.run(scenario.run);
       assert.deepEqual(describeFailures(first), [], 'the good run before');
       assert.equal(first.outcome, 'complete', JSON.stringify(first.cause));
+      past.remember();
     }
     for (const [index, night] of scenario.nights.entries()) {
       await spendNight(fixture, scenario, night, `night ${index + 1}`);
+      past.remember();
     }
     if (scenario.isLasting !== true) await findPeace(fixture, scenario);
+    past.assertReadable();
   } finally {
     await fixture.end();
   }

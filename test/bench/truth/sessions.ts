@@ -32,12 +32,26 @@ function goAway(server: ScriptedServer): void {
 }
 
 const limits: readonly ScriptedScenario[] = [
-  nature('one-connection-421', 'One connection at a time, 421 for one more', { maxConnections: 1 }),
-  nature('two-connections-530', 'Two connections at a time, 530 after the password for one more', {
-    maxConnections: 2,
-    maxConnectionsAt: 'login',
-    maxConnectionsReply: '530 Sorry, the maximum number of clients (2) for this user are already connected.',
-  }),
+  nature(
+    'one-connection-421',
+    'One connection at a time, 421 for one more',
+    { maxConnections: 1 },
+    {
+      peerOptions: { rclone: ['--ftp-concurrency', '1', '--transfers', '1', '--checkers', '1'] },
+    },
+  ),
+  nature(
+    'two-connections-530',
+    'Two connections at a time, 530 after the password for one more',
+    {
+      maxConnections: 2,
+      maxConnectionsAt: 'login',
+      maxConnectionsReply: '530 Sorry, the maximum number of clients (2) for this user are already connected.',
+    },
+    {
+      peerOptions: { rclone: ['--ftp-concurrency', '2', '--transfers', '1', '--checkers', '1'] },
+    },
+  ),
   {
     name: 'busy-all-night',
     about: 'No connection is free all night',
@@ -178,7 +192,12 @@ const roads: readonly ScriptedScenario[] = [
     { hasEpsv: false, pasvHost: '10.255.255.1' },
     { peerOptions: { lftp: ['set ftp:ignore-pasv-address yes'] } },
   ),
-  nature('no-feat', 'A server without FEAT', { hasFeat: false }),
+  nature(
+    'no-feat',
+    'A server without FEAT',
+    { hasFeat: false },
+    { peerOptions: { rclone: ['--ftp-force-list-hidden'] } },
+  ),
   nature('no-size-no-mdtm', 'A server that tells size and time only in LIST', {
     hasMlsd: false,
     hasMlst: false,

@@ -1,0 +1,3 @@
+import { describeChapter } from '../bench/truth/describe-chapter.ts';
+
+describeChapter('Transfers');
