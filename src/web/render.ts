@@ -40,6 +40,13 @@ export async function render(res: Response, view: string, data: object, options:
   res.status(status).type('html').send(withIcons(html, page));
 }
 
+/** Sends `ui/views/parts/<part>.ejs` alone, with the icons that it uses where it has a place for them. */
+export async function renderPart(res: Response, part: string, data: object): Promise<void> {
+  const page = pageOf(res);
+  const html = await renderFile(page, `parts/${part}`, { ...data, ...viewWords(page) });
+  res.type('html').send(withIcons(html, page));
+}
+
 /** Puts the icons that the page uses, and those of its scripts, in their place in the layout. */
 function withIcons(html: string, { ui }: PageContext): string {
   const names = new Set(ui.scriptIcons);

@@ -3,6 +3,7 @@ import type { DsmLogin } from './access/dsm-login.ts';
 import { PasswordLogin } from './access/password-login.ts';
 import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
 import { showAbout } from './pages/about.ts';
+import { showTestSteps } from './pages/connection-test.ts';
 import { saveDecision, showDecision } from './pages/decision.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
 import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
@@ -102,6 +103,7 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.get('/tasks/new', newTask);
   app.get('/tasks/new/:draft/connection', showConnectionStep(services));
   app.post('/tasks/new/:draft/connection', saveConnectionStep(services));
+  app.get('/tasks/new/:draft/test', showTestSteps(services));
   app.get('/tasks/new/:draft/folders', showFoldersStep(services));
   app.post('/tasks/new/:draft/folders', saveFoldersStep(services));
   app.get('/tasks/new/:draft/schedule', showScheduleStep(services));
@@ -113,6 +115,7 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   // changing a task
   app.get('/tasks/:id/edit', showEditTask(services));
   app.post('/tasks/:id/edit', saveEditTask(services));
+  app.get('/tasks/:id/test', showTestSteps(services));
   app.get('/tasks/:id/decision', showDecision(services));
   app.post('/tasks/:id/decision', saveDecision(services));
   app.get('/tasks/:id/delete', showDeleteTask(services));

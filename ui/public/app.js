@@ -1,8 +1,5 @@
 // What every page gains where scripts run. Nothing here is needed to use a page.
 
-const TOAST_MS = 6000;
-const TOASTS_MAX = 3;
-
 /** Menus: one open at a time, Esc closes and gives the focus back, a press elsewhere closes. */
 function closeMenus(except) {
   for (const menu of document.querySelectorAll('details.menu[open]')) {
@@ -81,51 +78,14 @@ for (const button of document.querySelectorAll('button[data-shows]')) {
   });
 }
 
-/** The icon of this name from the sprite that stands in the page. */
-export function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('class', 'i');
-  svg.setAttribute('aria-hidden', 'true');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  use.setAttribute('href', `#i-${name}`);
-  svg.append(use);
-  return svg;
-}
-
-/** A page holds the icons that it uses: parts of a fresh one may need further ones. */
-export function adoptIcons(fresh) {
+/** The page, or part of one, in an answer. It may need icons that this page does not hold. */
+export async function readPage(answer) {
+  const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
   for (const symbol of fresh.querySelectorAll('.sprite symbol')) {
     if (!document.getElementById(symbol.id))
       document.querySelector('.sprite').append(document.importNode(symbol, true));
   }
-}
-
-/** Shows a line for a while. Only for what the page also says in another way. */
-export function toast(words, tone = 'ok') {
-  const toasts = document.getElementById('toasts');
-  if (!toasts) return;
-  const box = document.createElement('div');
-  box.className = `toast ${tone}`;
-  const text = document.createElement('p');
-  text.className = 'grow';
-  text.textContent = words;
-  const close = document.createElement('button');
-  close.type = 'button';
-  close.className = 'btn icon';
-  close.setAttribute('aria-label', toasts.dataset.close);
-  close.append(icon('close'));
-  close.addEventListener('click', () => box.remove());
-  box.append(icon({ ok: 'ok', info: 'info', warn: 'warning', err: 'error' }[tone] ?? 'info'), text, close);
-  let timer;
-  const leave = () => {
-    timer = setTimeout(() => box.remove(), TOAST_MS);
-  };
-  const stay = () => clearTimeout(timer);
-  for (const event of ['pointerenter', 'focusin']) box.addEventListener(event, stay);
-  for (const event of ['pointerleave', 'focusout']) box.addEventListener(event, leave);
-  while (toasts.children.length >= TOASTS_MAX) toasts.firstElementChild.remove();
-  toasts.append(box);
-  leave();
+  return fresh;
 }
 
 /** `/` goes to the search, unless somebody is typing. */

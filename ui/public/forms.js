@@ -1,6 +1,6 @@
 // Forms where scripts run: folders open in place, the next runs follow the fields, a pasted address fills several.
 // Without scripts the same buttons send the form and get a whole page.
-import { adoptIcons } from './app.js';
+import { readPage } from './app.js';
 
 /** Sends the form as the button would, and gives the page that comes back; undefined where it could not be had. */
 async function pageAfter(form, button) {
@@ -8,7 +8,7 @@ async function pageAfter(form, button) {
   if (button) body.set(button.name, button.value);
   try {
     const answer = await fetch(form.action, { method: 'POST', body });
-    return answer.ok ? new DOMParser().parseFromString(await answer.text(), 'text/html') : undefined;
+    return answer.ok ? await readPage(answer) : undefined;
   } catch {
     return undefined;
   }
@@ -18,7 +18,6 @@ async function pageAfter(form, button) {
 function takeOver(page, selector) {
   const [before, after] = [document.querySelector(selector), page.querySelector(selector)];
   if (!before || !after) return false;
-  adoptIcons(page);
   before.replaceWith(document.adoptNode(after));
   return true;
 }
@@ -119,15 +118,40 @@ if (editor) {
   });
 }
 
+// ---- the steps of a connection test, while the page that tells its end is on its way
+
+const STEPS_EVERY_MS = 300;
+const STEPS_ASKED_MAX = 80;
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const steps = document.querySelector('[data-test]');
+steps?.closest('form').addEventListener('submit', async (event) => {
+  if (!event.submitter?.matches('[data-tests]')) return;
+  steps.replaceChildren();
+  for (let asked = 0; asked < STEPS_ASKED_MAX; asked++) {
+    await wait(STEPS_EVERY_MS);
+    const answer = await fetch(steps.dataset.test).catch(() => undefined);
+    if (answer?.status !== 200) continue;
+    const fresh = (await readPage(answer)).querySelector('ul');
+    const list = steps.firstElementChild;
+    // Only what is new: a screen reader tells that, and not the rest again.
+    if (!list) steps.append(fresh);
+    else
+      [...fresh.children].forEach(
+        (row, at) => row.isEqualNode(list.children[at]) || list.children[at].replaceWith(row),
+      );
+  }
+});
+
 // ---- jobs
 
 const JOB_EVERY_MS = 2000;
 async function followJobs() {
   if (!document.querySelector('[data-jobs="running"]')) return;
-  await new Promise((resolve) => setTimeout(resolve, JOB_EVERY_MS));
+  await wait(JOB_EVERY_MS);
   try {
     const answer = await fetch(location.href);
-    const page = answer.ok && new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const page = answer.ok && (await readPage(answer));
     // As long as only the time goes by, the buttons beside it stay: one may be under the pointer.
     if (page && !takeOver(page, '[data-jobs] [role="timer"]')) takeOver(page, '[data-jobs]');
   } catch {

@@ -1,7 +1,7 @@
 // Keeps a page right while runs go on. Numbers are put in place as the server words them; what else has changed is
 // fetched as the page itself and put in place part by part. Without this script the page says of when it is.
 
-import { adoptIcons } from './app.js';
+import { readPage } from './app.js';
 
 const POLL_MS = 5000;
 const SAY_MS = 10_000;
@@ -138,7 +138,7 @@ async function refresh() {
   fetchedMs = Date.now();
   try {
     const answer = await ask(location.href);
-    if (answer) replaceParts(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+    if (answer) replaceParts(await readPage(answer));
   } catch {
     later();
   } finally {
@@ -149,7 +149,6 @@ async function refresh() {
 function replaceParts(fresh) {
   const freshRoot = fresh.querySelector('[data-live-topics], [data-live-refresh]');
   if (!freshRoot) return;
-  adoptIcons(fresh);
   if (root.hasAttribute('data-live-follow') && isReading()) {
     countNewLines(fresh);
     return;

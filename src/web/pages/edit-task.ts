@@ -219,7 +219,7 @@ async function renderAside(
     const remote = await browseRemote(services, source, path, path, '', text);
     await renderEdit(services, res, 200, task, { ...state, remote });
   } else {
-    const steps = await testConnection(services, source);
+    const steps = await testConnection(services, source, pageOf(res), String(task.id));
     await renderEdit(services, res, 200, task, { ...state, test: buildTestView(steps, source, text) });
   }
 }

@@ -27,6 +27,8 @@ interface ConnectionView {
   /** A password is kept with the draft, and need not be typed again. */
   readonly hasPassword: boolean;
   readonly test: TestView | undefined;
+  /** Tells the steps of a test that is under way. */
+  readonly testPath: string;
   readonly portHints: string;
 }
 
@@ -68,7 +70,7 @@ export function saveConnectionStep(services: Services): RequestHandler {
       return;
     }
     const { source } = parsed.settings;
-    const steps = await testConnection(services, source);
+    const steps = await testConnection(services, source, pageOf(res), draft.id);
     if (!isUsable(steps)) {
       await renderStep(res, 422, draft, [], buildTestView(steps, source, text));
       return;
@@ -132,6 +134,7 @@ async function renderStep(
     faults: messagesByField(messages),
     hasPassword: draft.password !== undefined,
     test,
+    testPath: `/tasks/new/${draft.id}/test`,
     portHints: t('f.port.hint', { ftp: DEFAULT_PORTS.ftp, implicit: DEFAULT_PORTS['ftps-implicit'] }),
   };
   await render(res, 'wizard-connection', view, {
