@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { systemClock } from './clock.ts';
+import { runAdopt } from './cli/adopt-command.ts';
 import { runCheck } from './cli/check-command.ts';
 import { sourceFacts, type CommandContext } from './cli/command-context.ts';
 import { runList } from './cli/list-command.ts';
@@ -66,6 +67,8 @@ function performWith(command: Command, settings: TaskSettings, context: CommandC
       return runHeld(command, settings, context);
     case 'decide':
       return runDecide(command, settings, context);
+    case 'adopt':
+      return runAdopt(command, settings, context);
     case 'versions':
       return runVersions(command, settings, context);
     case 'tree':

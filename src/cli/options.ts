@@ -15,6 +15,7 @@ export const COMMANDS = [
   'prune',
   'pin',
   'unpin',
+  'adopt',
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
@@ -98,10 +99,19 @@ export interface PinCommand {
   readonly run: number;
 }
 
+export interface AdoptCommand {
+  readonly name: 'adopt';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly isConfirmed: boolean;
+  readonly isJson: boolean;
+}
+
 /** Commands about what earlier runs have left. */
 export type PastCommand = VersionsCommand | TreeCommand | GetCommand | PruneCommand | PinCommand;
 
-export type Command = RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand | PastCommand;
+export type Command =
+  RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand | AdoptCommand | PastCommand;
 
 export type Invocation =
   | { readonly kind: 'command'; readonly command: Command }
@@ -141,6 +151,7 @@ const OPTIONS = {
   prune: { ...COMMON_OPTIONS, state: { type: 'string' }, 'dry-run': { type: 'boolean' }, json: { type: 'boolean' } },
   pin: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' } },
   unpin: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' } },
+  adopt: { ...COMMON_OPTIONS, state: { type: 'string' }, yes: { type: 'boolean' }, json: { type: 'boolean' } },
 } as const;
 
 /** Commands with a second word after the task. */
@@ -238,6 +249,10 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
   if (command === 'decide') {
     if (second !== 'keep' && second !== 'accept') return wrong('usage.decision');
     return { kind: 'command', command: { name: 'decide', taskFile, stateDir, decision: DECISIONS[second] } };
+  }
+  if (command === 'adopt') {
+    const isConfirmed = values.has('yes');
+    return { kind: 'command', command: { name: 'adopt', taskFile, stateDir, isConfirmed, isJson } };
   }
   if (command === 'run') return runInvocation(taskFile, stateDir, isJson, values);
   return pastInvocation(command, { taskFile, stateDir }, second, values);

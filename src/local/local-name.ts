@@ -22,6 +22,11 @@ const AMBIGUOUS_PERCENT = /%(?=[01][0-9A-F]|2[35EF]|40|7F|C2|E2)/g;
 /** Names with a meaning of their own to the system or to DSM, in lower case. */
 const RESERVED = new Set(['.', '..', '@eadir', '#recycle', '#snapshot', '@tmp', '.synologyworkingdirectory']);
 
+/** Whether the system or DSM uses this name for something of its own: no file of a task is ever kept under it. */
+export function isSystemName(name: string): boolean {
+  return RESERVED.has(name.toLowerCase());
+}
+
 /** A longer "extension" is part of the name. */
 const EXTENSION_BYTES_MAX = 16;
 
@@ -51,6 +56,24 @@ export function localNameFor(remoteName: string, limits: NameLimits, isTaken: (k
     facts: { path: decodeRemoteName(remoteName) },
     detail: 'every name that could stand for it is taken',
   });
+}
+
+/** One of our own escapes, as AMBIGUOUS_PERCENT and escapeForDisk write them. */
+const ESCAPED = /%([01][0-9A-F]|2[35EF]|40|7F|C2%[89][0-9A-F]|E2%8[01]%[89A-F][0-9A-F])/g;
+
+/**
+ * The remote name that `localNameFor` keeps under `localName` where no other is in the way, read as UTF-8; undefined where it
+ * keeps none under that name. For a file of which nothing else tells the name that it has on its server.
+ */
+export function remoteNameFor(localName: string, limits: NameLimits): string | undefined {
+  const text = localName.replace(ESCAPED, (escape) => Buffer.from(escape.replaceAll('%', ''), 'hex').toString('utf8'));
+  const remoteName = Buffer.from(text, 'utf8').toString('latin1');
+  if (remoteName === '' || /[/\0\r\n]/.test(remoteName)) return undefined;
+  try {
+    return localNameFor(remoteName, limits, () => false) === localName ? remoteName : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
+import { GATHER_FOLDER } from './adoptable-folder.ts';
 import { errnoName } from './local-errors.ts';
 import type { NameLimits } from './local-name.ts';
 import { TargetDisk, blocked } from './target-disk.ts';
@@ -44,6 +45,10 @@ export async function openTarget(fs: TargetFs, options: TargetOptions): Promise<
 
   const currentEntries = await entriesOf(disk, join(disk.root, 'current'));
   if (found === undefined && (currentEntries ?? 0) > 0) throw taken(disk.root, 'current/ holds files already');
+
+  // An adoption was cut short while it moved files: they would be taken for none, and brought again.
+  const gathered = await entriesOf(disk, join(disk.root, GATHER_FOLDER));
+  if (gathered !== undefined) throw taken(disk.root, 'its adoption has not been ended');
 
   const versionEntries = await entriesOf(disk, join(disk.root, 'versions'));
 

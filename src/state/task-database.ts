@@ -31,7 +31,7 @@ export function taskDatabasePath(stateDir: string, name: string): string {
 /** Opens the task's database for a run. Throws `already-running` while another process holds it. */
 export function openTaskDatabase(stateDir: string, name: string): TaskDatabase {
   const path = taskDatabasePath(stateDir, name);
-  const release = holdLock(`${path}-lock`, join(stateDir, 'tasks'), name);
+  const release = holdTaskLock(stateDir, name);
   try {
     const db = openDatabase(path, TASK_MIGRATIONS);
     return {
@@ -46,6 +46,11 @@ export function openTaskDatabase(stateDir: string, name: string): TaskDatabase {
     release();
     throw error;
   }
+}
+
+/** Keeps runs of the task away until the function it gives is called. Throws `already-running` where one is under way. */
+export function holdTaskLock(stateDir: string, name: string): () => void {
+  return holdLock(`${taskDatabasePath(stateDir, name)}-lock`, join(stateDir, 'tasks'), name);
 }
 
 /** True while the task's database is being compacted: whoever finds it locked then has only to wait. */
@@ -129,7 +134,8 @@ function holdLock(path: string, folder: string, name: string): () => void {
   }
 }
 
-function readMarker(db: Database.Database): string {
+/** The random identity of a task's database; given at its first opening. */
+export function readMarker(db: Database.Database): string {
   db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('marker', ?)`).run(randomUUID());
   return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string;
 }

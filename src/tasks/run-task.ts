@@ -2,6 +2,7 @@ import { executeRun } from '../engine/run.ts';
 import type { RunOptions } from '../engine/run.ts';
 import type { RunReport } from '../engine/run-report.ts';
 import { BackupError, isBackupError } from '../errors.ts';
+import { unfinishedAdoption } from '../state/adoption-database.ts';
 import { asStateError } from '../state/database.ts';
 import { openHostLimits } from '../state/host-limits.ts';
 import { isTaskDatabaseInCare, openTaskDatabase, openTaskDatabaseCopy } from '../state/task-database.ts';
@@ -22,6 +23,7 @@ export async function runTask(options: RunTaskOptions): Promise<RunReport> {
   const { stateDir, stateKey, isDryRun } = options;
   const database = isDryRun ? openTaskDatabaseCopy(stateDir, stateKey) : await openWhenCaredFor(options);
   try {
+    assertNotAdopting(options);
     const hostLimits = isDryRun ? undefined : openHostLimits(stateDir);
     try {
       return await executeRun({ ...options, database, hostLimits });
@@ -33,6 +35,12 @@ export async function runTask(options: RunTaskOptions): Promise<RunReport> {
   } finally {
     database.close();
   }
+}
+
+function assertNotAdopting({ stateDir, stateKey, settings }: RunTaskOptions): void {
+  const path = settings.target.folder;
+  if (unfinishedAdoption(stateDir, stateKey) !== path) return;
+  throw new BackupError('target-taken', { facts: { path }, detail: 'its adoption has not been ended' });
 }
 
 /** A database of a million files is compacted in minutes, on a slow disk too. */

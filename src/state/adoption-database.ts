@@ -1,0 +1,168 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type Database from 'better-sqlite3';
+import { BackupError, isBackupError } from '../errors.ts';
+import { asStateError, openDatabase } from './database.ts';
+import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
+import { openSqlite } from './open-sqlite.ts';
+import { holdTaskLock, readMarker, taskDatabasePath } from './task-database.ts';
+
+const META_ADOPTING = 'adopting';
+const BUSY_TIMEOUT_MS = 2000;
+
+/** A database in the making for a task whose folder holds a backup already. Held by this process alone until `close`. */
+export interface AdoptionDatabase {
+  readonly db: Database.Database;
+  /** Its new identity, for the marker file of the folder. */
+  readonly marker: string;
+  /** Puts it in the place of the task's own. From here on the folder has to be marked, and then `settle` called. */
+  readonly commit: () => void;
+  /** After `commit`: the folder bears the marker. */
+  readonly settle: () => void;
+  /** `isGivenUp`: nothing was changed and nothing is to follow, so that runs are let in again. */
+  readonly close: (isGivenUp: boolean) => void;
+}
+
+/**
+ * Begins a database beside that of the task `name`, forgetting what an adoption that was cut short has left there. Throws
+ * `already-running` while a run holds the task, and `task-has-backup` where it knows a backup of its own. A database that
+ * cannot be read is no hindrance: it is laid aside at `commit`.
+ */
+export function openAdoptionDatabase(stateDir: string, name: string, folder: string): AdoptionDatabase {
+  const path = taskDatabasePath(stateDir, name);
+  const release = holdTaskLock(stateDir, name);
+  try {
+    const isDamaged = !isReplaceable(path, name);
+    writeFileSync(notePath(path), folder, { mode: 0o600, flush: true });
+    const staging = `${path}.adopting`;
+    removeDatabase(staging);
+    const db = openDatabase(staging, TASK_MIGRATIONS);
+    // Until `commit` a crash means to begin anew: no write has to wait for the disk.
+    db.pragma('synchronous = OFF');
+    let isOpen = true;
+    const closeStaging = (): void => {
+      if (isOpen) db.close();
+      isOpen = false;
+    };
+    return {
+      db,
+      marker: readMarker(db),
+      commit() {
+        setMeta(db, META_ADOPTING, '1');
+        db.pragma('wal_checkpoint(TRUNCATE)');
+        db.pragma('journal_mode = DELETE');
+        closeStaging();
+        flush(staging);
+        if (isDamaged) renameSync(path, `${path}.damaged`);
+        // A log that belongs to the old file would be played into the new one.
+        for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+        renameSync(staging, path);
+        flush(dirname(path));
+      },
+      settle() {
+        const settled = openDatabase(path, TASK_MIGRATIONS);
+        setMeta(settled, META_ADOPTING, undefined);
+        settled.close();
+        rmSync(notePath(path), { force: true });
+      },
+      close(isGivenUp) {
+        closeStaging();
+        removeDatabase(staging);
+        if (isGivenUp) rmSync(notePath(path), { force: true });
+        release();
+      },
+    };
+  } catch (error) {
+    release();
+    throw asStateError(error, path);
+  }
+}
+
+/**
+ * The folder whose adoption by the task was begun and neither ended nor given up: a run there would bring all of it again,
+ * beside what is to be adopted.
+ */
+export function unfinishedAdoption(stateDir: string, name: string): string | undefined {
+  const note = notePath(taskDatabasePath(stateDir, name));
+  return existsSync(note) ? readFileSync(note, 'utf8') : undefined;
+}
+
+function notePath(databasePath: string): string {
+  return `${databasePath}.adopting-folder`;
+}
+
+/** The task database of this state folder whose folder bears `marker`, by the name of its file. */
+export function databaseWithMarker(stateDir: string, marker: string, except: string): string | undefined {
+  const folder = join(stateDir, 'tasks');
+  const own = basename(taskDatabasePath(stateDir, except));
+  if (!existsSync(folder)) return undefined;
+  return readdirSync(folder).find(
+    (name) => name.endsWith('.sqlite') && name !== own && markerOf(join(folder, name)) === marker,
+  );
+}
+
+function markerOf(path: string): string | undefined {
+  try {
+    const db = openSqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    try {
+      return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string | undefined;
+    } finally {
+      db.close();
+    }
+  } catch {
+    // What cannot be read is no task that could run.
+    return undefined;
+  }
+}
+
+/** False where it cannot be read. Throws where it knows a backup that was not left by a cut-short adoption. */
+function isReplaceable(path: string, task: string): boolean {
+  if (!existsSync(path)) return true;
+  let db: Database.Database;
+  try {
+    db = openDatabase(path, TASK_MIGRATIONS);
+  } catch (error) {
+    if (isBackupError(error, 'state-unreadable')) return false;
+    throw error;
+  }
+  try {
+    const isUsed = db.prepare('SELECT 1 FROM folder LIMIT 1').get() !== undefined;
+    const isAdopting = db.prepare('SELECT 1 FROM meta WHERE key = ?').get(META_ADOPTING) !== undefined;
+    if (isUsed && !isAdopting) throw new BackupError('task-has-backup', { facts: { task } });
+    return true;
+  } catch (error) {
+    if (isBackupError(asStateError(error, path), 'state-unreadable')) return false;
+    throw error;
+  } finally {
+    db.close();
+  }
+}
+
+function setMeta(db: Database.Database, key: string, value: string | undefined): void {
+  if (value === undefined) db.prepare('DELETE FROM meta WHERE key = ?').run(key);
+  else db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(key, value);
+}
+
+function removeDatabase(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+}
+
+/** A file or a folder. */
+function flush(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
