@@ -20,6 +20,9 @@ export const ERROR_TABLE = {
   'transfer-aborted': { scope: 'file', isRetried: true },
   'name-unusable': { scope: 'file', isRetried: false },
   'target-unwritable': { scope: 'file', isRetried: false },
+  'content-differs': { scope: 'file', isRetried: false },
+  'copy-damaged': { scope: 'file', isRetried: false },
+  'copy-missing': { scope: 'file', isRetried: false },
   'version-unreadable': { scope: 'file', isRetried: false },
 
   'listing-refused': { scope: 'folder', isRetried: false },
@@ -115,6 +118,7 @@ export const NOTICE_CODES = [
   'clock-shift-refuted',
   'version-pruned',
   'prune-failed',
+  'verify-broken-off',
 ] as const;
 
 export type NoticeCode = (typeof NOTICE_CODES)[number];

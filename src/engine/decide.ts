@@ -31,6 +31,8 @@ export const COARSE_STAMP_SETTLES_MS = 26 * 3_600_000;
 export function decide(entry: EntryRow, record: FileRecord | undefined, rules: DecideRules): Decision {
   if (record === undefined) return { action: 'download', reason: 'new' };
   if (rules.isForced) return { action: 'download', reason: 'forced' };
+  // Its content was seen to be another behind the same listing: no listing and no stat can settle that.
+  if (record.doubt === 'differs') return { action: 'download', reason: 'changed' };
   if (entry.sizeBytes !== record.sizeBytes) return { action: 'download', reason: 'changed' };
   if (entry.unique !== undefined && record.unique !== undefined && entry.unique !== record.unique) {
     return { action: 'download', reason: 'changed' };

@@ -3,7 +3,7 @@ import { TransferSlots } from './transfer-progress.ts';
 import type { TransferProgress, TransferSnapshot } from './transfer-progress.ts';
 
 /** Where a run is. The steps follow each other in this order. */
-export type RunStage = 'connecting' | 'scanning' | 'planning' | 'transferring' | 'finishing';
+export type RunStage = 'connecting' | 'scanning' | 'planning' | 'transferring' | 'verifying' | 'finishing';
 
 /** The numbers of a run that is under way, for people. */
 export interface ProgressSnapshot {

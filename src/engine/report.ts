@@ -1,6 +1,11 @@
 import type { Clock } from '../clock.ts';
 import { ERROR_TABLE } from '../errors.ts';
 import type { BackupError, ErrorCode } from '../errors.ts';
+import type { RemoteCapabilities } from '../remote/remote.ts';
+import { ProofTables } from '../state/proof-tables.ts';
+import type { TaskDatabase } from '../state/task-database.ts';
+import { PROOF_DAYS, certify } from './certificate.ts';
+import type { Certificate } from './certificate.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { Logger } from '../log.ts';
 import type { HoldFindings } from '../state/hold-store.ts';
@@ -10,6 +15,8 @@ import type { RunTables } from '../state/run-tables.ts';
 import type { ProgressMeter } from './progress.ts';
 import { REPORT_FAILURES_MAX } from './run-report.ts';
 import type { RunFailure, RunOutcome, RunReport } from './run-report.ts';
+
+const DAY_MS = 86_400_000;
 
 export interface ReportInput {
   /** What ended the run early. */
@@ -23,6 +30,8 @@ export interface ReportInput {
   readonly progress: ProgressMeter;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What the certificate is made from; undefined where the run has none. */
+  readonly proof: { readonly capabilities: RemoteCapabilities; readonly db: TaskDatabase['db'] } | undefined;
 }
 
 /** Counts what the tables hold, closes the run in its log, and drops the work of a run that came to its end. */
@@ -31,18 +40,26 @@ export function finishReport(input: ReportInput): RunReport {
   const { foldersComplete, foldersIncomplete, ...counts } = tables.counts();
   const stored = tables.failures(RUN_EVENTS_MAX).map(runFailure);
   const failureCount = tables.failureCount();
+  const folders = { complete: foldersComplete, incomplete: foldersIncomplete };
+  const failureCodes = countCodes(stored);
   const report: RunReport = {
     outcome: outcomeOf(cause, failureCount + foldersIncomplete),
     isDryRun,
     counts,
     bytes: progress.bytesReceived,
     durationMs: progress.elapsedMs,
-    folders: { complete: foldersComplete, incomplete: foldersIncomplete },
+    folders,
     cause: cause === undefined ? undefined : { path: '/', code: cause.code, detail: cause.detail, facts: cause.facts },
     failures: stored.slice(0, REPORT_FAILURES_MAX),
     failureCount,
-    failureCodes: countCodes(stored),
+    failureCodes,
     stored: tables.storedTotals(),
+    certificate: certificateOf(
+      input,
+      folders,
+      counts.failed,
+      failureCodes.map(([code]) => code),
+    ),
     held: held === undefined ? undefined : heldFacts(held),
   };
   const changes = tables.changes(RUN_EVENTS_MAX);
@@ -67,6 +84,19 @@ export function finishReport(input: ReportInput): RunReport {
     failures: failureCount,
   });
   return report;
+}
+
+function certificateOf(
+  { proof, tables, clock }: ReportInput,
+  folders: RunReport['folders'],
+  filesFailed: number,
+  failureCodes: readonly ErrorCode[],
+): Certificate | undefined {
+  const root = tables.folderByPath('/');
+  if (proof === undefined || root === undefined) return undefined;
+  const shares = new ProofTables(proof.db).shares(clock.nowMs() - PROOF_DAYS * DAY_MS);
+  const hasIdentity = root.unique !== undefined;
+  return certify({ folders, filesFailed, shares, server: proof.capabilities, hasIdentity, failureCodes });
 }
 
 function heldFacts({ findings, files, vanished, replaced, folders }: HoldFindings): HoldFindings {

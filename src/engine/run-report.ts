@@ -1,4 +1,5 @@
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
+import type { Certificate } from './certificate.ts';
 import type { HoldFindings } from '../state/hold-store.ts';
 
 /** How a run ended. `incomplete`: something that was asked for was not got; `held`: a guard waits for an answer. */
@@ -51,6 +52,8 @@ export interface RunReport {
   readonly failureCodes?: readonly (readonly [ErrorCode, number])[] | undefined;
   /** What lies in the target folder after the run; undefined where the run could not begin. */
   readonly stored?: { readonly files: number; readonly bytes: number } | undefined;
+  /** What the run can vouch for; undefined for dry runs, old reports and runs that saw nothing of the server. */
+  readonly certificate?: Certificate | undefined;
   /** For `held`: what was found. */
   readonly held?: HoldFindings | undefined;
 }

@@ -6,7 +6,7 @@ import type { NameLimits } from '../local/local-name.ts';
 import { Target } from '../local/target.ts';
 import type { Logger } from '../log.ts';
 import { REMOTE_ROOT } from '../remote/remote.ts';
-import type { RemoteSession, RemoteSource } from '../remote/remote.ts';
+import type { RemoteCapabilities, RemoteSession, RemoteSource } from '../remote/remote.ts';
 import { compileFilter } from '../settings/filter-rules.ts';
 import { settingsHash } from '../settings/parse-task.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
@@ -17,9 +17,10 @@ import { GuardTables } from '../state/guard-tables.ts';
 import { HoldStore } from '../state/hold-store.ts';
 import type { HostLimits } from '../state/host-limits.ts';
 import { NameRegister } from '../state/name-register.ts';
+import { ProofTables } from '../state/proof-tables.ts';
 import type { RestorePoint } from '../state/restore-points.ts';
-import { RunLog } from '../state/run-log.ts';
 import { RenameTables } from '../state/rename-tables.ts';
+import { RunLog } from '../state/run-log.ts';
 import { RunTables } from '../state/run-tables.ts';
 import { ShiftTables } from '../state/shift-tables.ts';
 import type { TaskDatabase } from '../state/task-database.ts';
@@ -30,12 +31,14 @@ import { plan } from './plan.ts';
 import { prune } from './prune.ts';
 import { ProgressMeter } from './progress.ts';
 import type { ProgressSnapshot } from './progress.ts';
+import { leaveManifest, proveContent } from './prove.ts';
 import { finishReport } from './report.ts';
 import type { RetireTools } from './retire.ts';
 import { isComplete, retireVanished } from './retire-vanished.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunReport } from './run-report.ts';
 import { scan } from './scan.ts';
+import { setDamagedAside } from './set-aside.ts';
 import { SessionPool } from './session-pool.ts';
 import type { ConnectionPermits } from './session-pool.ts';
 import { SpeedLimit, speedLimitAt } from './speed-limit.ts';
@@ -93,9 +96,12 @@ export async function executeRun(options: RunOptions): Promise<RunReport> {
   options.onStarted?.(runId);
   log.info('run-started', { run: runId, task: options.settings.name, source: options.source.label, isDryRun });
 
-  const cause = await work(options, { runId, runLog, tables, progress, resumes: left?.runId });
+  const started: Started = { runId, runLog, tables, progress, resumes: left?.runId, capabilities: undefined };
+  const cause = await work(options, started);
   const held = cause?.code === 'guard-held' ? new HoldStore(database.db).open() : undefined;
-  return finishReport({ cause, held, isDryRun, runId, runLog, tables, progress, clock, log });
+  const { capabilities } = started;
+  const proof = isDryRun || capabilities === undefined ? undefined : { capabilities, db: database.db };
+  return finishReport({ cause, held, isDryRun, runId, runLog, tables, progress, clock, log, proof });
 }
 
 interface Started {
@@ -105,6 +111,8 @@ interface Started {
   readonly progress: ProgressMeter;
   /** The run whose work is gone on with. */
   readonly resumes: number | undefined;
+  /** Of the server, once it has let us in. */
+  capabilities: RemoteCapabilities | undefined;
 }
 
 /** Everything between start and report; gives the error that ended it early. */
@@ -179,13 +187,14 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   progress.enter('connecting');
   const session = await pool.acquire();
   const { capabilities, identity } = session;
+  started.capabilities = capabilities;
   if (!capabilities.isEncrypted) context.notice('connection-not-encrypted', undefined, undefined);
   if (capabilities.showsHidden === 'no') context.notice('hidden-names-unseen', undefined, undefined);
   // Not before the server has let us in: a mistyped password leaves no trace on disk.
   const target = isDryRun
     ? undefined
     : await Target.open({ folder: settings.target.folder, marker: database.marker, isKnown: !index.isUnused() });
-  if (target !== undefined) await takeUp(context, target, clock.nowMs());
+  if (target !== undefined) await takeUp(context, target, started, new ProofTables(database.db));
   pool.release(session);
   await beginWork(options, started, context, identity);
 
@@ -221,20 +230,39 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   await transferSteps(tools, new RenameTables(database.db), folder);
   if (signal.aborted) throw new BackupError('cancelled');
 
-  progress.enter('finishing');
+  progress.enter('verifying');
   tables.markVanished(index, runId);
   tables.settleFolders(runId);
   assertNotHeld(context);
-  await finishVersions(options, tools);
+  await durably(tables, () => retireVanished(tools));
+  await proveContent(tools, new ProofTables(database.db));
+  progress.enter('finishing');
+  if (isComplete(context)) await durably(tables, () => finishComplete(options, tools));
 }
 
-/** What only a run may do that has seen everything. */
-async function finishVersions(options: RunOptions, tools: RetireTools): Promise<void> {
-  const { tables } = tools.context;
+/** What only a run may do that has seen everything, and has found nothing wrong. */
+async function finishComplete(options: RunOptions, tools: RetireTools): Promise<void> {
+  const { database, settings, source, clock, signal } = options;
+  const { context, target } = tools;
+  const { runId, tables } = context;
+  await pruneVersions(options, tools);
+  const nowMs = clock.nowMs();
+  await leaveManifest(context, {
+    database,
+    target,
+    taskName: settings.name,
+    sourceLabel: source.label,
+    runId,
+    startedMs: tables.work()?.startedMs ?? nowMs,
+    nowMs,
+    signal,
+  });
+}
+
+async function durably(tables: RunTables, body: () => Promise<void>): Promise<void> {
   tables.setDurable(true);
   try {
-    await retireVanished(tools);
-    if (isComplete(tools.context)) await pruneVersions(options, tools);
+    await body();
   } finally {
     tables.setDurable(false);
   }
@@ -258,8 +286,9 @@ async function pruneVersions({ database, settings, timeZone }: RunOptions, tools
 }
 
 /** Brings the index to what is there: after a folder was lost, or a process was killed while it moved files. */
-async function takeUp(context: RunContext, target: Target, nowMs: number): Promise<void> {
-  const { tables, index, versions, runId } = context;
+async function takeUp(context: RunContext, target: Target, started: Started, proof: ProofTables): Promise<void> {
+  const { tables, index, versions, runId, clock } = context;
+  const nowMs = clock.nowMs();
   if (target.areVersionsNew) versions.loseVersions();
   if (target.isCurrentNew) {
     tables.transaction(() => {
@@ -268,12 +297,12 @@ async function takeUp(context: RunContext, target: Target, nowMs: number): Promi
       tables.clear();
     });
   }
-  tables.setDurable(true);
-  try {
+  await durably(tables, async () => {
     await recoverVersions(context, target);
-  } finally {
-    tables.setDurable(false);
-  }
+    // Only a run that looks anew finds that such a file is not here: one that goes on has its plan already.
+    if (started.resumes !== undefined) return;
+    await setDamagedAside({ context, target, keeper: new VersionKeeper(context, target, versionName(nowMs)) }, proof);
+  });
 }
 
 function enterStage(tables: RunTables, stage: 'planning' | 'transferring'): void {

@@ -80,7 +80,9 @@ export class Departure {
   /** To be called in a transaction, after the target's flush. */
   settle(): void {
     const { versions, tables, runId, log } = this.#context;
-    const state = this.#keptAs === 'absent' ? 'lost' : this.#keptAs;
+    // Size and time may well be those of the content that it no longer is.
+    const keptAs = this.file.reason === 'damaged' && this.#keptAs === 'kept' ? 'altered' : this.#keptAs;
+    const state = keptAs === 'absent' ? 'lost' : keptAs;
     versions.settle(this.#versionId, state);
     tables.noteChange(runId);
     if (state !== 'kept') log.warn('version-lost', { path: this.file.origin, state });

@@ -7,7 +7,16 @@ import { FILE_MODE } from './target-fs.ts';
 const READ_BYTES = 256 * 1024;
 
 /** SHA-256 of the regular file at the absolute `path`; undefined where there is none. Follows no link. */
-export function hashFile(disk: TargetDisk, path: string): Promise<Buffer | undefined> {
+export async function hashFile(disk: TargetDisk, path: string): Promise<Buffer | undefined> {
+  return (await hashFileAs(disk, path, ['sha256']))?.[0];
+}
+
+/** The same by several algorithms of OpenSSL, in their order; the file is read once. */
+export function hashFileAs(
+  disk: TargetDisk,
+  path: string,
+  algorithms: readonly string[],
+): Promise<Buffer[] | undefined> {
   return disk.attempt(path, async () => {
     let file;
     try {
@@ -17,12 +26,12 @@ export function hashFile(disk: TargetDisk, path: string): Promise<Buffer | undef
       throw error;
     }
     try {
-      const hash = createHash('sha256');
+      const hashes = algorithms.map((algorithm) => createHash(algorithm));
       const buffer = Buffer.allocUnsafe(READ_BYTES);
       for (let at = 0; ;) {
         const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-        if (bytesRead === 0) return hash.digest();
-        hash.update(buffer.subarray(0, bytesRead));
+        if (bytesRead === 0) return hashes.map((hash) => hash.digest());
+        for (const hash of hashes) hash.update(buffer.subarray(0, bytesRead));
         at += bytesRead;
       }
     } finally {

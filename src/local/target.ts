@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { BackupError, isBackupError } from '../errors.ts';
-import { hashFile } from './file-hash.ts';
+import { hashFile, hashFileAs } from './file-hash.ts';
 import { errnoName, meansGone } from './local-errors.ts';
 import type { NameLimits } from './local-name.ts';
 import type { LocalPath } from './local-path.ts';
+import { ManifestWriter } from './manifest.ts';
+import type { ManifestName } from './manifest.ts';
 import { Part } from './part.ts';
 import type { FinishedPart, PartHost } from './part.ts';
 import { blocked } from './target-disk.ts';
@@ -11,6 +13,8 @@ import type { TargetDisk } from './target-disk.ts';
 import { TargetFolders, lstatIfAny } from './target-folders.ts';
 import { systemFs } from './target-fs.ts';
 import type { TargetFs } from './target-fs.ts';
+import { proofOfFile } from './proof-of-file.ts';
+import type { CopyState } from './proof-of-file.ts';
 import { openTarget } from './target-open.ts';
 import type { OpenedTarget, TargetOptions } from './target-open.ts';
 import { TargetVersions, assertRunName } from './versions.ts';
@@ -119,6 +123,28 @@ export class Target {
     const place = await this.#find(path);
     const sha256 = place === undefined ? undefined : await hashFile(this.#disk, place);
     return sha256?.equals(content.sha256) === true;
+  }
+
+  /** Reads the file whole and tells whether it is that content. What the disk cannot read is damaged. */
+  async proofOf(path: LocalPath, content: Pick<FinishedPart, 'sizeBytes' | 'sha256'>): Promise<CopyState> {
+    const place = await this.#find(path);
+    return place === undefined ? 'missing' : proofOfFile(this.#disk, place, content);
+  }
+
+  /** The file's hashes in the order of `algorithms` (names of OpenSSL); undefined where none lies there. Reads it once. */
+  async digests(path: LocalPath, algorithms: readonly string[]): Promise<Buffer[] | undefined> {
+    const place = await this.#find(path);
+    return place === undefined ? undefined : hashFileAs(this.#disk, place, algorithms);
+  }
+
+  /** Begins a file beside `current/` that is seen only once it is whole. */
+  manifest(name: ManifestName): Promise<ManifestWriter> {
+    return ManifestWriter.open(this.#disk, name);
+  }
+
+  /** True where a manifest of this name lies there. */
+  async hasManifest(name: ManifestName): Promise<boolean> {
+    return (await lstatIfAny(this.#disk, join(this.#disk.root, name)))?.isFile() === true;
   }
 
   /** Sets the time of modification of a file that is there. */

@@ -3,6 +3,8 @@ import { join, relative } from 'node:path';
 import { hashFile } from './file-hash.ts';
 import { errnoName } from './local-errors.ts';
 import type { LocalPath } from './local-path.ts';
+import { proofOfFile } from './proof-of-file.ts';
+import type { CopyState } from './proof-of-file.ts';
 import { blocked } from './target-disk.ts';
 import type { TargetDisk } from './target-disk.ts';
 import { COPIES_MAX, copyName, lstatIfAny } from './target-folders.ts';
@@ -127,6 +129,11 @@ export class TargetVersions {
     const stats = await lstatIfAny(this.#host.disk, path);
     if (stats?.isFile() !== true || stats.size !== content.sizeBytes) return false;
     return (await hashFile(this.#host.disk, path))?.equals(content.sha256) === true;
+  }
+
+  /** As Target.proofOf, for a place. */
+  proofOf(place: VersionPlace, content: Pick<KnownContent, 'sizeBytes' | 'sha256'>): Promise<CopyState> {
+    return proofOfFile(this.#host.disk, this.pathOf(place), content);
   }
 
   async has(place: VersionPlace): Promise<boolean> {

@@ -91,6 +91,15 @@ export interface RemoteStat {
   readonly unique: string | undefined;
 }
 
+/** Hashes that a server may tell and that can be made here, too. */
+export type HashAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512';
+
+/** What a server says that the content of one whole file hashes to. `hex` in lower case. */
+export interface RemoteHash {
+  readonly algorithm: HashAlgorithm;
+  readonly hex: string;
+}
+
 /** What was found out about a server by trying, not by believing its feature list. */
 export interface RemoteCapabilities {
   /** For people: `MLSD`, `LIST -a`, `LIST`. */
@@ -105,6 +114,8 @@ export interface RemoteCapabilities {
   readonly showsHidden: 'yes' | 'no' | 'unknown';
   /** False for plain FTP: password and files cross the network readable by anyone on the way. */
   readonly isEncrypted: boolean;
+  /** Hashes of files that the server says it can tell; undefined: none. Only an answer to `hash` proves it. */
+  readonly hash?: HashAlgorithm | undefined;
   /** Feature lines as the server sent them, for people. */
   readonly features: readonly string[];
 }
@@ -137,6 +148,9 @@ export interface RemoteSession {
    * success and destroyed on error. Throws `file-refused`, `transfer-aborted`, or a `session` error.
    */
   download(path: RemotePath, sink: Writable, startAt: number): Promise<number>;
+
+  /** Asks the server to hash one whole file. undefined: it cannot, or says no. Its word is not proof of a difference. */
+  hash?(path: RemotePath): Promise<RemoteHash | undefined>;
 
   /** Ends the connection at once; calls under way reject. Never throws. */
   close(): void;

@@ -28,6 +28,8 @@ export interface FileRecord {
   readonly localName: string;
   readonly isUnsettled: boolean;
   readonly missingSinceRun: number | undefined;
+  /** Why the record is not believed any more; see proof-tables.ts. */
+  readonly doubt?: string | undefined;
 }
 
 /** A file of the index by its place. */
@@ -77,6 +79,7 @@ interface FileRow {
   local_name: string | null;
   is_unsettled: number;
   missing_since_run: number | null;
+  doubt: string | null;
 }
 
 /** What is known to lie under `current/`. Every method is one statement or one transaction. */
@@ -172,7 +175,12 @@ export class FileIndex {
   }
 
   /** `sinceRun`: where the content has not come in run `runId` to this path, but was renamed to it later. */
-  putFile(folderId: number, file: Omit<FileRecord, 'missingSinceRun'>, runId: number, sinceRun?: number): void {
+  putFile(
+    folderId: number,
+    file: Omit<FileRecord, 'missingSinceRun' | 'doubt'>,
+    runId: number,
+    sinceRun?: number,
+  ): void {
     this.#statements
       .sql(
         `INSERT OR REPLACE INTO file (folder_id, name, size_bytes, stamp, stamp_ms, precision, modified_ms, unique_id, mode,
@@ -204,7 +212,7 @@ export class FileIndex {
   ): void {
     this.refreshFile(folderId, name, told);
     this.#statements
-      .sql('UPDATE file SET modified_ms = ? WHERE folder_id = ? AND name = ?')
+      .sql('UPDATE file SET modified_ms = ?, doubt = NULL WHERE folder_id = ? AND name = ?')
       .run(told.modifiedMs ?? null, folderId, name);
   }
 
@@ -437,5 +445,6 @@ function fileRecord(row: FileRow): FileRecord {
     localName: row.local_name ?? row.name,
     isUnsettled: row.is_unsettled === 1,
     missingSinceRun: row.missing_since_run ?? undefined,
+    ...(row.doubt === null ? {} : { doubt: row.doubt }),
   };
 }

@@ -64,8 +64,8 @@ export interface Subfolder {
 /**
  * download: bring the file. recheck: ask the server whether it changed, then perhaps bring it. retire: move what lies
  * there to `versions/`. vanish: mark a file that has gone. vanish-folder: the same for a subtree. retire-vanished: move
- * there what has been missing for long enough. rename: it lies here under its old path. reject: a line of a listing that
- * could not be used; only there to be told.
+ * there what has been missing for long enough. rename: it lies here under its old path. reject: a line of a listing that could not be used; verify: content that is
+ * not what it should be; both are only there to be told.
  */
 export type StepAction =
   | 'download'
@@ -76,7 +76,8 @@ export type StepAction =
   | 'vanish-folder'
   | 'retire-vanished'
   | 'rename'
-  | 'reject';
+  | 'reject'
+  | 'verify';
 
 /**
  * `whole`: arrived and safe on disk, perhaps not yet under its name. `gone`: no longer on the server when asked for.

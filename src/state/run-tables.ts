@@ -192,7 +192,7 @@ export class RunTables {
       );
       this.#db.exec(
         `UPDATE run_step SET state = 'todo', error_code = NULL, error_detail = NULL
-         WHERE state = 'failed' AND action <> 'reject'`,
+         WHERE state = 'failed' AND action NOT IN ('reject', 'verify')`,
       );
     });
   }
@@ -243,6 +243,16 @@ export class RunTables {
          VALUES (?, ?, 'reject', ?, 'failed', '', 'name-unusable', ?)`,
       )
       .run(runFolderId, name, reason, why);
+  }
+
+  /** What reading content again has found at `path`, `/a/b`: a failure of the run. */
+  addFinding(path: string, code: string, detail: string): void {
+    this.#statements
+      .sql(
+        `INSERT INTO run_step (run_folder_id, name, action, reason, state, local_path, error_code, error_detail)
+         SELECT id, ?, 'verify', 'proof', 'failed', '', ?, ? FROM run_folder WHERE path = '/'`,
+      )
+      .run(path.slice(1), code, detail);
   }
 
   setPlanned(runFolderId: number, folderId: number, unchangedCount: number): void {
@@ -369,7 +379,7 @@ export class RunTables {
 
   /**
    * For each folder that was seen whole and all of whose steps are done: what its listing was, so that the next run can
-   * pass over it. Folders with a file that is unsettled are left to be compared.
+   * pass over it. Folders with a file that is unsettled or doubted are left to be compared.
    */
   settleFolders(runId: number): void {
     this.#statements
@@ -385,7 +395,7 @@ export class RunTables {
     this.#statements
       .sql(
         `UPDATE folder SET fingerprint = NULL WHERE id IN (SELECT folder_id FROM run_folder WHERE folder_id IS NOT NULL)
-           AND EXISTS (SELECT 1 FROM file WHERE file.folder_id = folder.id AND is_unsettled = 1)`,
+           AND EXISTS (SELECT 1 FROM file WHERE file.folder_id = folder.id AND (is_unsettled = 1 OR doubt IS NOT NULL))`,
       )
       .run();
   }

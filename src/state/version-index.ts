@@ -1,8 +1,11 @@
 import type Database from 'better-sqlite3';
 import { Statements } from './statements.ts';
 
-/** Why content left its path: something else came there, of the same kind or of another, it has gone, or was renamed. */
-export type VersionReason = 'replaced' | 'made-way' | 'vanished' | 'renamed';
+/**
+ * Why content left its path: something else came there, of the same kind or of another, it has gone, was renamed, or is
+ * not what was brought.
+ */
+export type VersionReason = 'replaced' | 'made-way' | 'vanished' | 'renamed' | 'damaged';
 
 /** What is kept of a path of the past; see the column `state` in the migrations. */
 export type VersionState = 'moving' | 'kept' | 'altered' | 'lost' | 'expired' | 'pruning';
@@ -66,10 +69,10 @@ export class VersionIndex {
     const result = this.#statements
       .sql(
         `INSERT INTO version (path, parent, since_run, until_run, content_run, reason, size_bytes, stamp, stamp_ms, precision,
-           modified_ms, unique_id, mode, sha256, origin, folder, local_path, moved_to, moved_place, retired_ms, state)
+           modified_ms, unique_id, mode, sha256, origin, folder, local_path, moved_to, moved_place, retired_ms, state, doubt)
          SELECT CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || name, folder.path,
            coalesce(file.since_run, run_id), @untilRun, run_id, @reason, size_bytes, stamp, stamp_ms, precision,
-           modified_ms, file.unique_id, mode, sha256, @origin, @folder, @localPath, @movedTo, @movedPlace, @retiredMs, 'moving'
+           modified_ms, file.unique_id, mode, sha256, @origin, @folder, @localPath, @movedTo, @movedPlace, @retiredMs, 'moving', doubt
          FROM file JOIN folder ON folder.id = folder_id WHERE folder_id = @folderId AND name = @name`,
       )
       .run({
@@ -133,11 +136,11 @@ export class VersionIndex {
       const result = this.#statements
         .sql(
           `INSERT OR IGNORE INTO file (folder_id, name, size_bytes, stamp, stamp_ms, precision, modified_ms, unique_id, mode,
-             sha256, local_name, run_id, since_run, is_unsettled)
+             sha256, local_name, run_id, since_run, is_unsettled, doubt)
            SELECT folder.id, substr(version.path, length(CASE parent WHEN '/' THEN '' ELSE parent END) + 2), size_bytes,
              stamp, stamp_ms, precision, modified_ms, version.unique_id, mode, sha256,
              CASE folder.local_path WHEN '' THEN origin ELSE substr(origin, length(folder.local_path) + 2) END,
-             content_run, version.since_run, 1
+             content_run, version.since_run, 1, doubt
            FROM version JOIN folder ON folder.path = parent WHERE version.id = ?`,
         )
         .run(id);

@@ -8,7 +8,7 @@ const MARKER = ['.site-backup', 'marker.json'] as const;
 const MARKER_BYTES_MAX = 4096;
 
 /** What a task keeps in its folder. The marker goes last: until then the folder can be told to be the task's. */
-const OWN_FOLDERS = ['current', 'versions', '.site-backup'] as const;
+const OWN_NAMES = ['current', 'versions', 'manifest.jsonl', 'SHA256SUMS', '.site-backup'] as const;
 
 /** Whose folder this is. `foreign`: it is there and bears no marker, or that of another task. */
 export type FolderOwner = 'own' | 'foreign' | 'absent';
@@ -35,7 +35,7 @@ export async function removeTaskFiles(folder: string, marker: string | undefined
   try {
     // Links on the way are the administrator's, as for a run; below the folder none is followed.
     const real = await realpath(folder);
-    for (const name of OWN_FOLDERS) await removeFolder(join(real, name), signal);
+    for (const name of OWN_NAMES) await removeFolder(join(real, name), signal);
     await rmdir(real).catch(ignoreContent);
   } catch (error) {
     if (error instanceof BackupError) throw error;

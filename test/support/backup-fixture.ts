@@ -239,6 +239,11 @@ export class BackupFixture {
     });
   }
 
+  /** Whether any run has got as far as to keep something of this task. */
+  hasState(): boolean {
+    return existsSync(this.databasePath);
+  }
+
   /** Whether this task has any work left that the next run would go on with. */
   hasWorkLeft(): boolean {
     return this.#withDatabase((db) => db.prepare(`SELECT 1 FROM meta WHERE key = 'work'`).get() !== undefined);
@@ -373,7 +378,7 @@ export function assertFailed(report: RunReport, code: ErrorCode): void {
 }
 
 /**
- * The index claims only files that lie under `current/` or in the versions with that size and content; no version is left
+ * The index claims, where it does not itself doubt it, only files that lie under `current/` or in the versions with that size and content; no version is left
  * half moved; what was renamed goes on where its row says; and the database is sound.
  */
 export function assertIndexTrue(databasePath: string, targetFolder: string): void {
@@ -422,7 +427,7 @@ function indexedFiles(db: Database.Database): IndexedFile[] {
          CASE folder.local_path WHEN '' THEN '' ELSE folder.local_path || '/' END
            || coalesce(file.local_name, file.name) AS localPath,
          file.size_bytes AS sizeBytes, lower(hex(file.sha256)) AS sha256, file.missing_since_run IS NOT NULL AS isMissing
-       FROM file JOIN folder ON folder.id = file.folder_id ORDER BY path`,
+       FROM file JOIN folder ON folder.id = file.folder_id WHERE doubt IS NOT 'copy' ORDER BY path`,
     )
     .all() as (Omit<IndexedFile, 'isMissing'> & { isMissing: number })[];
   return rows.map((row) => ({ ...row, isMissing: row.isMissing === 1 }));

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ScriptedConnection } from './scripted-ftp-connection.ts';
 import type { FaultAction } from './scripted-ftp-faults.ts';
 import { listLines, mlstLine, mlstTime, splitListArgument } from './scripted-ftp-listing.ts';
@@ -8,7 +9,7 @@ type Handler = (connection: ScriptedConnection, argument: string, fault: FaultAc
 
 const BEFORE_LOGIN = ['USER', 'PASS', 'ACCT', 'AUTH', 'PBSZ', 'PROT', 'FEAT', 'OPTS', 'SYST', 'NOOP', 'QUIT', 'ABOR'];
 const WITH_LIST_ARGUMENT = ['LIST', 'NLST', 'STAT'];
-const WITH_PATH = [...WITH_LIST_ARGUMENT, 'CWD', 'MLSD', 'MLST', 'SIZE', 'MDTM', 'RETR'];
+const WITH_PATH = [...WITH_LIST_ARGUMENT, 'CWD', 'MLSD', 'MLST', 'SIZE', 'MDTM', 'RETR', 'HASH', 'XSHA256', 'XMD5'];
 const WRITING = ['STOR', 'STOU', 'APPE', 'DELE', 'MKD', 'RMD', 'RNFR', 'RNTO', 'MFMT', 'SITE', 'XMKD', 'XRMD'];
 
 /** The absolute path that a command is about, or undefined. */
@@ -55,6 +56,9 @@ function isOffered(connection: ScriptedConnection, command: string): boolean {
     AUTH: options.tls === 'explicit',
     PBSZ: options.tls !== 'none',
     PROT: options.tls !== 'none',
+    HASH: options.hashes.includes('HASH'),
+    XSHA256: options.hashes.includes('XSHA256'),
+    XMD5: options.hashes.includes('XMD5'),
   };
   return offered[command] ?? true;
 }
@@ -91,6 +95,9 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
   SIZE: tellSize,
   MDTM: tellTime,
   REST: setRestart,
+  HASH: (connection, argument) => tellHash(connection, argument, connection.hashAlgorithm, true),
+  XSHA256: (connection, argument) => tellHash(connection, argument, 'SHA-256', false),
+  XMD5: (connection, argument) => tellHash(connection, argument, 'MD5', false),
   ABOR: (connection) => connection.reply('226 Abort successful.'),
   QUIT: async (connection) => {
     await connection.reply('221 Goodbye.');
@@ -162,6 +169,7 @@ async function tellFeatures(connection: ScriptedConnection): Promise<void> {
   const features = options.features ?? [
     ...(options.tls === 'none' ? [] : ['AUTH TLS', 'PBSZ', 'PROT']),
     ...(options.hasEpsv ? ['EPSV'] : []),
+    ...options.hashes.map((name) => (name === 'HASH' ? 'HASH MD5;SHA-1*;SHA-256' : name)),
     ...(options.hasMdtm ? ['MDTM'] : []),
     ...(options.hasMfmt ? ['MFMT'] : []),
     ...(options.hasMlst || options.hasMlsd ? [`MLST type*;size*;modify*;UNIX.mode*;${unique}`] : []),
@@ -181,6 +189,9 @@ async function setOption(connection: ScriptedConnection, argument: string): Prom
   } else if (name.toUpperCase() === 'MLST' && (connection.options.hasMlst || connection.options.hasMlsd)) {
     connection.facts = value.toLowerCase().split(';').filter(Boolean);
     await connection.reply(`200 MLST OPTS ${value}`);
+  } else if (name.toUpperCase() === 'HASH' && value in HASHES) {
+    connection.hashAlgorithm = value;
+    await connection.reply(`200 ${value}`);
   } else {
     await connection.reply('501 Option not understood.');
   }
@@ -272,6 +283,24 @@ async function tellTime(connection: ScriptedConnection, argument: string): Promi
   const node = find(connection, argument)?.node;
   if (node?.kind !== 'file') await connection.reply('550 Could not get file modification time.');
   else await connection.reply(`213 ${mlstTime(node.mtimeMs)}`);
+}
+
+const HASHES: Readonly<Record<string, string>> = { MD5: 'md5', 'SHA-1': 'sha1', 'SHA-256': 'sha256' };
+
+/** As ProFTPD's mod_digest answers: `213 SHA-256 0-50 6aa3… name`, or `250 6AA3…`. */
+async function tellHash(connection: ScriptedConnection, path: string, name: string, isLong: boolean): Promise<void> {
+  const node = find(connection, path)?.node;
+  if (node?.kind !== 'file') {
+    await connection.reply(`550 ${path}: No such file or directory`);
+    return;
+  }
+  const { sizeBytes } = node.content;
+  const lie = connection.options.hashesLie ? 'not what it holds' : '';
+  const hash = createHash(HASHES[name] ?? 'sha1')
+    .update(lie)
+    .update(node.content.read(0, sizeBytes))
+    .digest('hex');
+  await connection.reply(isLong ? `213 ${name} 0-${sizeBytes} ${hash} ${path}` : `250 ${hash.toUpperCase()}`);
 }
 
 async function setRestart(connection: ScriptedConnection, argument: string): Promise<void> {

@@ -32,6 +32,8 @@ export class ScriptedConnection {
   isLoggedIn = false;
   transferType: 'A' | 'I' = 'A';
   restartAt = 0;
+  /** Of HASH, until OPTS HASH names another. */
+  hashAlgorithm = 'SHA-1';
   protectsData = false;
   passive: PassivePort | undefined;
   /** The facts chosen by OPTS MLST, in lower case; undefined: all. */

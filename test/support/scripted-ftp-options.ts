@@ -15,6 +15,9 @@ export interface ScriptedServerOptions {
   hasFeat: boolean;
   /** FEAT names MFMT, as most servers do: by it some clients judge whether times can be trusted. It is never granted. */
   hasMfmt: boolean;
+  /** Commands that tell the hash of a file, and whether they tell the truth. */
+  hashes: readonly ('HASH' | 'XSHA256' | 'XMD5')[];
+  hashesLie: boolean;
   /** The lines of FEAT without their leading space, instead of the true ones. */
   features: readonly string[] | undefined;
 
@@ -83,6 +86,8 @@ export const DEFAULT_OPTIONS: ScriptedServerOptions = {
   hasRest: true,
   hasFeat: true,
   hasMfmt: false,
+  hashes: [],
+  hashesLie: false,
   features: undefined,
   listStyle: 'unix',
   listOptions: 'honoured',

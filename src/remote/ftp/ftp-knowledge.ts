@@ -24,6 +24,8 @@ export interface FtpKnowledge {
   showsHidden: 'yes' | 'no' | 'unknown';
   stat: 'untried' | 'MLST' | 'MDTM' | 'none';
   hasRestart: boolean;
+  /** Ways to ask for a hash that FEAT names and that were refused. */
+  readonly refusedHashes: Set<string>;
   /**
    * ProFTPD 1.3.8 (Debian 12) dies of a signal, whatever the client, once its shared session cache (mod_tls_shmcache) is
    * full, and under TLS 1.3 every data connection adds to that cache. So a server that hangs up in the middle of a
@@ -49,6 +51,7 @@ export function emptyKnowledge(): FtpKnowledge {
     showsHidden: 'unknown',
     stat: 'untried',
     hasRestart: false,
+    refusedHashes: new Set(),
     tlsVersionMax: 'TLSv1.3',
     refusesTls12: false,
     alwaysHasLines: new Set(),

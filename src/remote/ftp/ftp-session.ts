@@ -5,6 +5,7 @@ import type {
   FolderListing,
   RemoteCapabilities,
   RemoteEntry,
+  RemoteHash,
   RemotePath,
   RemoteSession,
   RemoteStat,
@@ -14,6 +15,7 @@ import type { FtpControl } from './ftp-control.ts';
 import type { FtpReply } from './ftp-errors.ts';
 import { isPermissionDenied, replyDetail, withFacts } from './ftp-errors.ts';
 import type { FtpFolder } from './ftp-folder.ts';
+import { hashFile, hashWay } from './ftp-hash.ts';
 import type { FtpKnowledge, ListingCommand } from './ftp-knowledge.ts';
 import { ListingRefusal, listCurrentFolder } from './ftp-listing.ts';
 import type { RawListing } from './ftp-listing.ts';
@@ -30,6 +32,8 @@ export class FtpSession implements RemoteSession {
   readonly #knowledge: FtpKnowledge;
   readonly #folder: FtpFolder;
   readonly #clock: Clock;
+  /** What this connection has set by OPTS HASH. */
+  readonly #hashChosen: { option: string | undefined } = { option: undefined };
 
   constructor(control: FtpControl, knowledge: FtpKnowledge, folder: FtpFolder, clock: Clock) {
     this.#control = control;
@@ -47,6 +51,7 @@ export class FtpSession implements RemoteSession {
       hasRestart: knowledge.hasRestart,
       showsHidden: knowledge.showsHidden,
       isEncrypted: this.#control.dataTls !== undefined,
+      hash: hashWay(knowledge)?.algorithm,
       features: knowledge.features ?? [],
     };
   }
@@ -67,6 +72,13 @@ export class FtpSession implements RemoteSession {
   async stat(path: RemotePath): Promise<RemoteStat | undefined> {
     const argument = await this.#fileArgument(path);
     return typeof argument === 'string' ? statFile(this.#control, this.#knowledge, argument) : undefined;
+  }
+
+  async hash(path: RemotePath): Promise<RemoteHash | undefined> {
+    if (hashWay(this.#knowledge) === undefined) return undefined;
+    const argument = await this.#fileArgument(path);
+    if (typeof argument !== 'string') return undefined;
+    return hashFile(this.#control, this.#knowledge, argument, this.#hashChosen);
   }
 
   async download(path: RemotePath, sink: Writable, startAt: number): Promise<number> {

@@ -268,4 +268,30 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       ALTER TABLE file ADD COLUMN kept_run INTEGER;
     `,
   },
+  {
+    name: '0006-proof',
+    sql: `
+      -- 'differs': the server's content is another, although its listing says nothing of it; the file is brought again.
+      -- 'copy': what lies here is not what was brought; the next run that looks anew sets it aside and brings the file again.
+      ALTER TABLE file ADD COLUMN doubt TEXT;
+      CREATE INDEX file_doubt ON file (doubt) WHERE doubt IS NOT NULL;
+      -- As the record had it, for a file that goes back to its record.
+      ALTER TABLE version ADD COLUMN doubt TEXT;
+      ALTER TABLE version ADD COLUMN rehashed_ms INTEGER;
+
+      -- 1: programs and pages, where an edit that nobody sees does harm.
+      ALTER TABLE file ADD COLUMN is_code INTEGER GENERATED ALWAYS AS (
+        lower(name) GLOB '*.php*' OR lower(name) GLOB '*.phtml' OR lower(name) GLOB '*.inc' OR lower(name) GLOB '*.js'
+        OR lower(name) GLOB '*.mjs' OR lower(name) GLOB '*.ts' OR lower(name) GLOB '*.htm*' OR lower(name) GLOB '*.shtml'
+        OR lower(name) GLOB '*.css' OR lower(name) GLOB '*.svg' OR lower(name) GLOB '*.py' OR lower(name) GLOB '*.pl'
+        OR lower(name) GLOB '*.cgi' OR lower(name) GLOB '*.rb' OR lower(name) GLOB '*.sh' OR lower(name) GLOB '*.asp*'
+        OR lower(name) GLOB '*.jsp*' OR lower(name) GLOB '*.twig' OR lower(name) GLOB '*.json' OR lower(name) GLOB '*.xml'
+        OR lower(name) GLOB '*.y*ml' OR lower(name) GLOB '*.ini' OR lower(name) GLOB '*.sql' OR name GLOB '.*'
+      ) VIRTUAL;
+      -- What was never looked at comes first.
+      CREATE INDEX file_verified ON file (is_code, coalesce(verified_ms, 0)) WHERE missing_since_run IS NULL;
+      CREATE INDEX file_rehashed ON file (coalesce(rehashed_ms, 0));
+      CREATE INDEX version_rehashed ON version (coalesce(rehashed_ms, 0)) WHERE state = 'kept' AND folder IS NOT NULL;
+    `,
+  },
 ];

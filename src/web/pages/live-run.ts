@@ -13,9 +13,16 @@ const STALLED_AFTER_MS = 30_000;
 const NOTHING = '–';
 
 /** The phases of a run as people see them; planning is part of looking at the site. */
-export const PHASES = ['connect', 'scan', 'download', 'finish'] as const;
+export const PHASES = ['connect', 'scan', 'download', 'verify', 'finish'] as const;
 
-const PHASE_OF_STAGE = { connecting: 0, scanning: 1, planning: 1, transferring: 2, finishing: 3 } as const;
+const PHASE_OF_STAGE = {
+  connecting: 0,
+  scanning: 1,
+  planning: 1,
+  transferring: 2,
+  verifying: 3,
+  finishing: 4,
+} as const;
 
 /** The numbers of a run under way, in words. All strings may stand in a page as they are told; none is HTML. */
 export interface LiveRunView {
@@ -70,7 +77,7 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
   const { progress } = activity;
   const { t } = text;
   const stage = progress?.stage ?? 'connecting';
-  const hasTotal = stage === 'transferring' || stage === 'finishing';
+  const hasTotal = stage === 'transferring' || stage === 'verifying' || stage === 'finishing';
   const share = progress === undefined || !hasTotal ? undefined : shareDone(progress);
   const percent = share === undefined ? '' : t('pr.percent', { n: share });
   const leftMs = stage === 'transferring' ? honestLeftMs(progress, trail, nowMs) : undefined;
@@ -148,6 +155,7 @@ function headline({ activity, filesLastTime }: LiveRunInput, text: Text): string
       return t('pr.planning', { count: progress.filesListed, n: progress.filesListed });
     case 'transferring':
     case 'finishing':
+    case 'verifying':
       return t('pr.done', {
         count: progress.filesPlanned,
         files: text.number(progress.filesDone + progress.filesFailed),

@@ -1,0 +1,35 @@
+import type { LocalPath } from '../local/local-path.ts';
+import type { ProofFile, ProofTables } from '../state/proof-tables.ts';
+import { retireFiles } from './retire.ts';
+import type { RetireTools } from './retire.ts';
+
+/** Files that leave together. */
+const BATCH_FILES_MAX = 64;
+
+/**
+ * Copies that were found damaged or missing give up their place: what is left of them goes to the versions, and no record
+ * claims them, so that the listing of this run brings them as files that are not here. One that is whole again stays.
+ */
+export async function setDamagedAside(tools: RetireTools, proof: ProofTables): Promise<void> {
+  const { context, target } = tools;
+  for (let after: ProofFile | undefined; ;) {
+    const page = proof.doubtedCopies(after, BATCH_FILES_MAX);
+    after = page.at(-1);
+    if (after === undefined) return;
+    const damaged: ProofFile[] = [];
+    for (const file of page) {
+      if ((await target.proofOf(file.localPath as LocalPath, file)) === 'whole') proof.clearDoubt(file);
+      else damaged.push(file);
+    }
+    const leaving = damaged.map(({ folderId, name, localPath }) => {
+      return { folderId, name, origin: localPath as LocalPath, reason: 'damaged' } as const;
+    });
+    const errors = await retireFiles(tools, leaving, (at) => {
+      const file = damaged[at];
+      if (file !== undefined) context.index.forgetFingerprint(file.folderPath);
+    });
+    for (const [at, error] of errors) {
+      context.log.warn('set-aside-failed', { path: damaged[at]?.localPath, code: error.code, detail: error.detail });
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import type Database from 'better-sqlite3';
+import { Statements } from './statements.ts';
+
+/** Why a record is not believed any more; see the column `doubt` in the migrations. */
+export type Doubt = 'differs' | 'copy';
+
+/** A file of the index whose content is to be read again. Paths of the server as latin1 text. */
+export interface ProofFile {
+  readonly folderId: number;
+  readonly folderPath: string;
+  readonly name: string;
+  /** Relative to `current/`. */
+  readonly localPath: string;
+  readonly sizeBytes: number;
+  readonly sha256: Buffer;
+  /** When it was last read in this way; 0: never. */
+  readonly provenMs: number;
+}
+
+/** Older content that is to be read again. */
+export interface ProofVersion {
+  readonly id: number;
+  readonly path: string;
+  readonly place: { readonly folder: string; readonly localPath: string };
+  readonly sizeBytes: number;
+  readonly sha256: Buffer;
+  readonly provenMs: number;
+}
+
+/** Bytes that the index holds, and how many of them were read again since a moment. */
+export interface ProofShares {
+  readonly bytes: number;
+  readonly verifiedBytes: number;
+  readonly rehashedBytes: number;
+}
+
+type ProofRow = Omit<ProofFile, 'localPath'> & { readonly folderLocalPath: string; readonly localName: string };
+
+/** A row that sorts before all others. */
+const FIRST = { provenMs: 0, folderId: 0, name: '' };
+
+const FILE_COLUMNS = `folder_id AS folderId, folder.path AS folderPath, folder.local_path AS folderLocalPath, name,
+  coalesce(local_name, name) AS localName, size_bytes AS sizeBytes, sha256`;
+
+/** Which content was read again and when, from the server and here, and which is doubted since. */
+export class ProofTables {
+  readonly #db: Database.Database;
+  readonly #statements: Statements;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    this.#statements = new Statements(db);
+  }
+
+  /**
+   * Files that the server had at the last look, never verified first, then the oldest, at most `limit` after `after`.
+   * Those that run `exceptRun` has brought, and those that are asked about anyway, are left out.
+   */
+  filesToVerify(isCode: boolean, after: ProofFile | undefined, limit: number, exceptRun: number): ProofFile[] {
+    const { provenMs, folderId, name } = after ?? FIRST;
+    const rows = this.#statements
+      .sql(
+        `SELECT ${FILE_COLUMNS}, coalesce(verified_ms, 0) AS provenMs
+         FROM file JOIN folder ON folder.id = folder_id
+         WHERE is_code = @isCode AND file.missing_since_run IS NULL AND coalesce(verified_ms, 0) >= @provenMs
+           AND (coalesce(verified_ms, 0) > @provenMs OR (folder_id, name) > (@folderId, @name))
+           AND run_id <> @exceptRun AND is_unsettled = 0 AND doubt IS NULL
+         ORDER BY coalesce(verified_ms, 0), folder_id, name LIMIT @limit`,
+      )
+      .all({ isCode: isCode ? 1 : 0, provenMs, folderId, name, limit, exceptRun }) as ProofRow[];
+    return rows.map(proofFile);
+  }
+
+  /** Everything that `body` writes is kept, or nothing of it. */
+  transaction(body: () => void): void {
+    this.#db.transaction(body)();
+  }
+
+  /** The content was read from the server and is what the index says. */
+  setVerified({ folderId, name }: Pick<ProofFile, 'folderId' | 'name'>, nowMs: number): void {
+    this.#statements.sql('UPDATE file SET verified_ms = ? WHERE folder_id = ? AND name = ?').run(nowMs, folderId, name);
+  }
+
+  /** The record is not believed any more; the next run compares its folder entry by entry. */
+  doubt({ folderId, name }: Pick<ProofFile, 'folderId' | 'name'>, doubt: Doubt): void {
+    this.#db.transaction(() => {
+      this.#statements.sql('UPDATE file SET doubt = ? WHERE folder_id = ? AND name = ?').run(doubt, folderId, name);
+      this.#statements.sql('UPDATE folder SET fingerprint = NULL WHERE id = ?').run(folderId);
+    })();
+  }
+
+  /** What lies here is what was brought after all. */
+  clearDoubt({ folderId, name }: Pick<ProofFile, 'folderId' | 'name'>): void {
+    this.#statements.sql('UPDATE file SET doubt = NULL WHERE folder_id = ? AND name = ?').run(folderId, name);
+  }
+
+  /** Files whose copy is doubted, at most `limit` after `after`. */
+  doubtedCopies(after: ProofFile | undefined, limit: number): ProofFile[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT ${FILE_COLUMNS}, 0 AS provenMs FROM file JOIN folder ON folder.id = folder_id
+         WHERE doubt = 'copy' AND (folder_id, name) > (?, ?) ORDER BY folder_id, name LIMIT ?`,
+      )
+      .all(after?.folderId ?? 0, after?.name ?? '', limit) as ProofRow[];
+    return rows.map(proofFile);
+  }
+
+  /** Files whose copy was last read before `beforeMs`, the oldest first, at most `limit` after `after`. As `filesToVerify`. */
+  filesToRehash(beforeMs: number, after: ProofFile | undefined, limit: number, exceptRun: number): ProofFile[] {
+    const { provenMs, folderId, name } = after ?? FIRST;
+    const rows = this.#statements
+      .sql(
+        `SELECT ${FILE_COLUMNS}, coalesce(rehashed_ms, 0) AS provenMs
+         FROM file JOIN folder ON folder.id = folder_id
+         WHERE coalesce(rehashed_ms, 0) >= @provenMs AND coalesce(rehashed_ms, 0) < @beforeMs
+           AND (coalesce(rehashed_ms, 0) > @provenMs OR (folder_id, name) > (@folderId, @name))
+           AND run_id <> @exceptRun AND doubt IS NOT 'copy'
+         ORDER BY coalesce(rehashed_ms, 0), folder_id, name LIMIT @limit`,
+      )
+      .all({ beforeMs, provenMs, folderId, name, limit, exceptRun }) as ProofRow[];
+    return rows.map(proofFile);
+  }
+
+  setRehashed({ folderId, name }: Pick<ProofFile, 'folderId' | 'name'>, nowMs: number): void {
+    this.#statements.sql('UPDATE file SET rehashed_ms = ? WHERE folder_id = ? AND name = ?').run(nowMs, folderId, name);
+  }
+
+  /** The same for older content; what run `exceptRun` has moved there is left out. */
+  versionsToRehash(
+    beforeMs: number,
+    after: ProofVersion | undefined,
+    limit: number,
+    exceptRun: number,
+  ): ProofVersion[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT id, path, folder, local_path AS localPath, size_bytes AS sizeBytes, sha256,
+           coalesce(rehashed_ms, 0) AS provenMs
+         FROM version WHERE state = 'kept' AND folder IS NOT NULL AND coalesce(rehashed_ms, 0) >= @provenMs
+           AND coalesce(rehashed_ms, 0) < @beforeMs AND (coalesce(rehashed_ms, 0) > @provenMs OR id > @id)
+           AND until_run <> @exceptRun
+         ORDER BY coalesce(rehashed_ms, 0), id LIMIT @limit`,
+      )
+      .all({ beforeMs, provenMs: after?.provenMs ?? 0, id: after?.id ?? 0, limit, exceptRun }) as (Omit<
+      ProofVersion,
+      'place'
+    > & {
+      folder: string;
+      localPath: string;
+    })[];
+    return rows.map(({ folder, localPath, ...version }) => ({ ...version, place: { folder, localPath } }));
+  }
+
+  setVersionRehashed(id: number, nowMs: number): void {
+    this.#statements.sql('UPDATE version SET rehashed_ms = ? WHERE id = ?').run(nowMs, id);
+  }
+
+  /** The older content is not what was kept, or is not there: the trees of the past say so from here on. */
+  loseVersion(id: number, state: 'altered' | 'lost'): void {
+    this.#statements
+      .sql(
+        `UPDATE version SET state = @state, folder = CASE @state WHEN 'lost' THEN NULL ELSE folder END,
+           local_path = CASE @state WHEN 'lost' THEN NULL ELSE local_path END WHERE id = @id`,
+      )
+      .run({ id, state });
+  }
+
+  /** Counts and bytes of what `filesToRehash` and `versionsToRehash` would give. */
+  rehashTotals(beforeMs: number): { files: number; bytes: number } {
+    return this.#statements
+      .sql(
+        `SELECT count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes FROM (
+           SELECT size_bytes FROM file WHERE coalesce(rehashed_ms, 0) < @beforeMs AND doubt IS NOT 'copy'
+           UNION ALL SELECT size_bytes FROM version
+             WHERE state = 'kept' AND folder IS NOT NULL AND coalesce(rehashed_ms, 0) < @beforeMs)`,
+      )
+      .get({ beforeMs }) as { files: number; bytes: number };
+  }
+
+  /** What of `current/` was read again since `sinceMs`. */
+  shares(sinceMs: number): ProofShares {
+    return this.#statements
+      .sql(
+        `SELECT coalesce(sum(size_bytes), 0) AS bytes,
+           coalesce(sum(size_bytes) FILTER (WHERE verified_ms >= @sinceMs AND doubt IS NULL), 0) AS verifiedBytes,
+           coalesce(sum(size_bytes) FILTER (WHERE rehashed_ms >= @sinceMs AND doubt IS NULL), 0) AS rehashedBytes
+         FROM file`,
+      )
+      .get({ sinceMs }) as ProofShares;
+  }
+}
+
+function proofFile({ folderLocalPath, localName, ...file }: ProofRow): ProofFile {
+  return { ...file, localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}` };
+}
