@@ -177,6 +177,17 @@ export class RunStore {
     });
   }
 
+  /** The numbers of the task's runs by those that they have in its own database; simulations have none there. */
+  idsOfLocal(taskId: number, localRunIds: readonly number[]): ReadonlyMap<number, number> {
+    const rows = this.#statements
+      .sql(
+        `SELECT id, local_run_id FROM run WHERE task_id = ? AND cause <> 'simulation'
+           AND local_run_id IN (SELECT value FROM json_each(?))`,
+      )
+      .all(taskId, JSON.stringify(localRunIds)) as Pick<RunRow, 'id' | 'local_run_id'>[];
+    return new Map(rows.map((row) => [row.local_run_id ?? 0, row.id]));
+  }
+
   /** The number of the task's run after, or before, this one. */
   neighbour(taskId: number, id: number, side: 'newer' | 'older'): number | undefined {
     const sql =

@@ -24,6 +24,11 @@ export async function answerGone(req: Request, res: Response, key: 'task' | 'run
   await answer(req, res, 404, `gone.${key}`);
 }
 
+/** What is asked of a version is not there; `what` as in the texts `page.past.<what>`. Leads to the versions of the task. */
+export async function answerPast(req: Request, res: Response, what: string, taskPath: string): Promise<void> {
+  await answer(req, res, 404, 'past', { path: `${taskPath}/versions`, key: 'vs.all' }, what);
+}
+
 /** A form without the token of this session. */
 export const answerForeignForm: RequestHandler = async (req, res) => {
   await answer(req, res, 403, 'foreign-form');

@@ -40,6 +40,8 @@ import {
 import { showTask } from './pages/task-overview.ts';
 import { showTasks } from './pages/tasks.ts';
 import { createTask, dropDraft, showCheckStep } from './pages/wizard-check.ts';
+import { downloadVersionFile, showVersionFiles } from './pages/version-files.ts';
+import { pinVersion, showVersions } from './pages/versions.ts';
 import { newTask, saveConnectionStep, showConnectionStep } from './pages/wizard-connection.ts';
 import { saveFoldersStep, showFoldersStep } from './pages/wizard-folders.ts';
 import { saveScheduleStep, showScheduleStep } from './pages/wizard-schedule.ts';
@@ -86,6 +88,10 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.get('/tasks/:id/live.json', showTaskLive(services));
   app.get('/tasks/:id/runs', showTaskRuns(services));
   app.get('/tasks/:id/runs.csv', downloadTaskRuns(services));
+  app.get('/tasks/:id/versions', showVersions(services));
+  app.get('/tasks/:id/versions/:run', showVersionFiles(services));
+  app.get('/tasks/:id/versions/:run/file', downloadVersionFile(services));
+  app.post('/tasks/:id/versions/:run/pin', pinVersion(services));
 
   // activity, runs
   app.get('/runs', showActivity(services));
