@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import Database from 'better-sqlite3';
+import { VersionTree } from '../../src/state/version-tree.ts';
+import { readPastTree } from '../support/read-past-tree.ts';
+import { sorted } from './backup-model.ts';
+import type { Rules } from './history.ts';
+
+const DAY_MS = 86_400_000;
+
+interface Point {
+  readonly runId: number;
+  readonly startedMs: number;
+  readonly isPinned: boolean;
+  readonly isPruned: boolean;
+  readonly outcome: string;
+}
+
+/** What the run that has just ended was allowed to give up. */
+export interface PruneFacts {
+  readonly outcome: string;
+  readonly isCutOff: boolean;
+  readonly rules: Rules;
+  readonly nowMs: number;
+}
+
+/** Every tree of the past, as it was when its run ended: none may change, and none may go that the rules keep. */
+export class PastModel {
+  readonly #databasePath: string;
+  readonly #targetFolder: string;
+  readonly #trees = new Map<number, ReadonlyMap<string, string>>();
+  readonly #pruned = new Set<number>();
+  /** Since when each content of a path, `path sha256`, could be gone for good: it left because the server lost it. */
+  readonly #leftMs = new Map<string, number>();
+  #lastCompletePoint: number | undefined;
+  /** The shortest time for which any rule since then has kept what left. */
+  #deletes = false;
+
+  constructor(databasePath: string, targetFolder: string) {
+    this.#databasePath = databasePath;
+    this.#targetFolder = targetFolder;
+  }
+
+  /** `current`: what lies there now; undefined where the run was cut off and the disk may be ahead of the index. */
+  afterRun(facts: PruneFacts, current: ReadonlyMap<string, string> | undefined): void {
+    const db = new Database(this.#databasePath, { readonly: true });
+    try {
+      const runId = db.prepare('SELECT max(id) FROM run').pluck().get() as number;
+      const tree = new VersionTree(db);
+      this.#noteRules(facts);
+      this.#checkPoints(pointsOf(db), runId, facts);
+      this.#take(db, tree, runId, current);
+      for (const [id, before] of this.#trees) {
+        if (this.#isPruned(db, id)) continue;
+        this.#checkTree(id, before, readPastTree(tree, id, this.#targetFolder), facts);
+      }
+      const complete = db.prepare(`SELECT max(id) FROM run WHERE outcome = 'complete'`).pluck().get() as number | null;
+      this.#lastCompletePoint = complete === null ? undefined : this.#pointOf(db, complete);
+    } finally {
+      db.close();
+    }
+  }
+
+  /** A run's tree is what lay under `current/` when it ended. */
+  #take(
+    db: Database.Database,
+    tree: VersionTree,
+    runId: number,
+    current: ReadonlyMap<string, string> | undefined,
+  ): void {
+    const now = readPastTree(tree, runId, this.#targetFolder);
+    if (current !== undefined) {
+      assert.deepEqual(sorted(now), sorted(current), `the tree as of run ${runId} is not what lies in current/`);
+    }
+    const earlier = this.#trees.get(Math.max(...this.#trees.keys()));
+    const hasChanged = db.prepare('SELECT has_changed FROM run WHERE id = ?').pluck().get(runId) === 1;
+    if (earlier !== undefined && !hasChanged && current !== undefined) {
+      assert.deepEqual(sorted(now), sorted(earlier), `run ${runId} has changed the tree and is no version`);
+    }
+    this.#trees.set(runId, now);
+  }
+
+  #checkTree(
+    id: number,
+    before: ReadonlyMap<string, string>,
+    now: ReadonlyMap<string, string>,
+    { nowMs, rules }: PruneFacts,
+  ): void {
+    for (const [path, sha256] of before) {
+      if (now.get(path) === sha256) continue;
+      assert.equal(now.get(path), 'expired', `run ${id}: ${path} cannot be read as it was`);
+      const leftMs = this.#leftMs.get(path);
+      const isDue = this.#deletes && leftMs !== undefined && nowMs - leftMs >= rules.days * DAY_MS;
+      assert.ok(isDue || sha256 === 'expired', `run ${id}: ${path} was deleted before its days were over`);
+    }
+    const more = [...now.keys()].filter((path) => !before.has(path));
+    assert.deepEqual(more, [], `run ${id}: there is more in the tree than there was`);
+    this.#trees.set(id, now);
+  }
+
+  #noteRules({ rules }: PruneFacts): void {
+    this.#deletes = rules.deletion === 'delete';
+  }
+
+  /** `path` left because the server had lost it. */
+  noteVanished(path: string, nowMs: number): void {
+    const first = this.#leftMs.get(path);
+    this.#leftMs.set(path, first === undefined ? nowMs : Math.min(first, nowMs));
+  }
+
+  #checkPoints(points: readonly Point[], runId: number, facts: PruneFacts): void {
+    const fresh = points.filter((point) => point.isPruned && !this.#pruned.has(point.runId));
+    for (const { runId: id, isPinned } of fresh) {
+      this.#pruned.add(id);
+      assert.ok(
+        facts.outcome !== 'held' && facts.outcome !== 'incomplete',
+        `version ${id} went in a run: ${facts.outcome}`,
+      );
+      assert.ok(!isPinned, `the pinned version ${id} went`);
+      assert.notEqual(id, this.#lastCompletePoint, `version ${id}, the last complete one, went`);
+      assert.notEqual(id, runId, `version ${id} went in its own run`);
+      assert.notEqual(facts.rules.keep, 'all', `version ${id} went although all are to be kept`);
+    }
+    if (facts.outcome !== 'complete' || facts.isCutOff) return;
+    const expected = this.#expectedToStay(points, fresh, facts);
+    if (expected === undefined) return;
+    const left = points.filter((point) => !point.isPruned).map((point) => point.runId);
+    assert.deepEqual(left, expected, `versions that are left under the rule "${facts.rules.keep}"`);
+  }
+
+  /** For the rules whose meaning is one line. */
+  #expectedToStay(
+    points: readonly Point[],
+    fresh: readonly Point[],
+    { rules, nowMs }: PruneFacts,
+  ): number[] | undefined {
+    const before = points.filter((point) => !point.isPruned || fresh.includes(point));
+    const keeps = (point: Point, at: number): boolean => {
+      if (point.isPinned || point.runId === this.#lastCompletePoint || at === before.length - 1) return true;
+      if (rules.keep === 'last') return at >= before.length - rules.count;
+      return rules.keep === 'all' || point.startedMs >= nowMs - rules.count * DAY_MS;
+    };
+    return rules.keep === 'all' || rules.keep === 'last' || rules.keep === 'within'
+      ? before.filter(keeps).map((point) => point.runId)
+      : undefined;
+  }
+
+  #isPruned(db: Database.Database, runId: number): boolean {
+    const point = this.#pointOf(db, runId);
+    return point !== undefined && this.#pruned.has(point);
+  }
+
+  #pointOf(db: Database.Database, runId: number): number | undefined {
+    const id = db.prepare('SELECT max(id) FROM run WHERE has_changed = 1 AND id <= ?').pluck().get(runId) as
+      number | null;
+    return id ?? undefined;
+  }
+}
+
+function pointsOf(db: Database.Database): Point[] {
+  const rows = db
+    .prepare('SELECT id, started_ms, is_pinned, pruned_ms, outcome FROM run WHERE has_changed = 1 ORDER BY id')
+    .all() as { id: number; started_ms: number; is_pinned: number; pruned_ms: number | null; outcome: string }[];
+  return rows.map((row) => ({
+    runId: row.id,
+    startedMs: row.started_ms,
+    isPinned: row.is_pinned === 1,
+    isPruned: row.pruned_ms !== null,
+    outcome: row.outcome,
+  }));
+}

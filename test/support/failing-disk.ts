@@ -1,0 +1,53 @@
+import { constants } from 'node:os';
+import { systemFs } from '../../src/local/target-fs.ts';
+import type { TargetFile, TargetFs } from '../../src/local/target-fs.ts';
+
+const real: TargetFs = { ...systemFs };
+
+/** Stands between the target and the disk, and lets calls fail. One at a time in a process; `remove` takes it away. */
+export class FailingDisk {
+  /** Since the last `failAt`. */
+  calls = 0;
+  #failsAt: (call: number) => boolean = () => false;
+
+  constructor() {
+    const meet = (): void => {
+      if (!this.#failsAt(++this.calls)) return;
+      throw Object.assign(new Error('EIO: injected'), { errno: -constants.errno.EIO, code: 'EIO', syscall: 'test' });
+    };
+    const wrapFile = (file: TargetFile): TargetFile => ({
+      read: async (...args) => (meet(), file.read(...args)),
+      write: async (...args) => (meet(), file.write(...args)),
+      truncate: async (size) => (meet(), file.truncate(size)),
+      utimes: async (...args) => (meet(), file.utimes(...args)),
+      sync: async () => (meet(), file.sync()),
+      close: async () => {
+        await file.close();
+        meet();
+      },
+    });
+    Object.assign(systemFs, {
+      open: async (...args) => (meet(), wrapFile(await real.open(...args))),
+      link: async (...args) => (meet(), real.link(...args)),
+      mkdir: async (...args) => (meet(), real.mkdir(...args)),
+      lstat: async (...args) => (meet(), real.lstat(...args)),
+      lutimes: async (...args) => (meet(), real.lutimes(...args)),
+      readdir: async (...args) => (meet(), real.readdir(...args)),
+      realpath: async (...args) => (meet(), real.realpath(...args)),
+      rename: async (...args) => (meet(), real.rename(...args)),
+      rmdir: async (...args) => (meet(), real.rmdir(...args)),
+      statfs: async (...args) => (meet(), real.statfs(...args)),
+      unlink: async (...args) => (meet(), real.unlink(...args)),
+    } satisfies TargetFs);
+  }
+
+  /** EIO at the nth call from now on; `lasts`: and at every later one. undefined: never. */
+  failAt(nth: number | undefined, lasts = false): void {
+    this.calls = 0;
+    this.#failsAt = nth === undefined ? () => false : (call) => call === nth || (lasts && call > nth);
+  }
+
+  remove(): void {
+    Object.assign(systemFs, real);
+  }
+}
