@@ -1,5 +1,5 @@
-import type Database from 'better-sqlite3';
 import { decodeRemoteName } from '../local/local-name.ts';
+import type { PastReading } from '../state/past-reading.ts';
 import { VersionTree } from '../state/version-tree.ts';
 import type { PastFile } from '../state/version-tree.ts';
 
@@ -21,7 +21,7 @@ export interface PastFolder {
 
 /** Subfolders first, then files, at most `limit` in all. undefined where there was no such folder. */
 export function readPastFolder(
-  db: Database.Database,
+  db: PastReading['db'],
   run: number,
   path: string,
   { kind, after }: PastCursor,

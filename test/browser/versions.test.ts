@@ -54,6 +54,7 @@ describe('the versions of a task', { skip }, () => {
     assert.equal(await rows.count(), 2);
     assert.match(await rows.nth(0).innerText(), new RegExp(EN.t('vs.latest')));
     await rows.nth(1).locator('a.name').click();
+    assert.doesNotMatch(await page.locator('.crumbs').innerText(), /=>|time datetime/);
     assert.equal(await fetched('index.php'), 'as it was before the hack');
     assert.equal(await fetched('big.bin'), BIG);
     await open(`/tasks/${taskId}/versions/2`);

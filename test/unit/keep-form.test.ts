@@ -158,7 +158,7 @@ describe('what would be pruned, in sentences', () => {
   it('names the versions that would go, their content and what stays', () => {
     const forecast = { kind: 'seen', points: 12, oldestMs: 1, newestMs: 9, stays: 3, expired: none } as const;
     assert.deepEqual(pruneLines({ ...forecast, pruned: { files: 40, bytes: 2048 } }, text, dates), [
-      '12 versions would go, from day 1 to day 9: 40 files, 2 KB.',
+      '12 versions would go (day 1 – day 9): 40 files, 2 KB.',
       'Kept: 3 versions.',
     ]);
   });

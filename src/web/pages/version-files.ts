@@ -20,7 +20,7 @@ interface VersionFilesView {
   readonly taskPath: string;
   readonly versionsPath: string;
   readonly heading: string;
-  readonly when: string;
+  readonly date: string;
   readonly isPinned: boolean;
   /** Empty for a complete run. */
   readonly note: string;
@@ -128,7 +128,7 @@ export function buildVersionFiles(
     taskPath: taskPath(task),
     versionsPath: `${taskPath(task)}/versions`,
     heading: text.t('vs.of', { when }),
-    when,
+    date: when,
     isPinned: point.isPinned,
     note: point.outcome === 'complete' ? '' : text.t(`versions.run-${point.outcome}`),
     way: [{ name: text.t('vs.top'), path }, ...shown.way.map((part) => ({ ...part, path: folderPath(part.path) }))],

@@ -41,6 +41,7 @@ interface VersionRow {
   readonly data: string;
   /** undefined where the run's page is no longer there. */
   readonly runPath: string | undefined;
+  readonly runWords: string;
   readonly pinPath: string;
 }
 
@@ -181,6 +182,7 @@ function versionRow(
     changed: count(report?.counts.changed),
     gone: count(report?.counts.retired),
     data: report === undefined ? '' : text.bytes(report.bytes),
+    runWords: text.t('run.title', { n: known.runPageId }),
     runPath: known.runPageId === undefined ? undefined : `/runs/${known.runPageId}`,
     pinPath: `${path}/${point.runId}/pin`,
   };
