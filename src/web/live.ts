@@ -92,11 +92,13 @@ function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], 
     sent = values;
     if (Object.keys(news).length > 0) send('values', news);
   };
+  // What had failed before the page was opened stands in it.
+  const failuresTold = new Map(services.runner.activities().map((activity) => [activity.runId, filesFailed(activity)]));
   const unlisten = hub.listen({
     onTick: tell,
     onChange(taskId, event) {
       if (!topics.some((topic) => topic.kind === 'tasks' || topic.taskId === taskId)) return;
-      const words = announcement(services, taskId, event, page);
+      const words = announcement(services, taskId, event, failuresTold, page);
       changed = { words: words === '' ? (changed?.words ?? '') : words };
     },
   });
@@ -183,15 +185,27 @@ function filesOf(services: Services, activity: TaskActivity): number | undefined
   return storedReport(services.runs.lastFinished(activity.taskId))?.counts.listed;
 }
 
-/** What a screen reader is told; empty for what is not worth it. */
-function announcement(services: Services, taskId: number, event: RunnerEvent, page: PageContext): string {
+function filesFailed({ progress }: TaskActivity): number {
+  return progress?.filesFailed ?? 0;
+}
+
+/** What a screen reader is told; empty for what is not worth it. `failuresTold`: files by run; kept up to date. */
+function announcement(
+  services: Services,
+  taskId: number,
+  event: RunnerEvent,
+  failuresTold: Map<number, number>,
+  page: PageContext,
+): string {
   const name = services.tasks.get(taskId)?.name ?? '';
   if (event.kind === 'ended') {
+    failuresTold.delete(event.runId);
     return page.t('live.ended', { name, state: page.t(`st.${outcomeState(event.outcome)}`) });
   }
-  if (event.kind === 'phase') {
-    const { phase } = event.activity;
-    return phase === 'running' ? page.t('live.started', { name }) : '';
-  }
-  return '';
+  const { activity } = event;
+  if (event.kind === 'phase') return activity.phase === 'running' ? page.t('live.started', { name }) : '';
+  const count = filesFailed(activity);
+  if (count <= (failuresTold.get(activity.runId) ?? 0)) return '';
+  failuresTold.set(activity.runId, count);
+  return page.t('live.failed', { name, count });
 }

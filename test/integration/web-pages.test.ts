@@ -380,6 +380,47 @@ describe('the pages that show', () => {
       assert.doesNotMatch(moved, /connections/, 'what is the same is not told again');
     });
 
+    it('says each new error in words once, and none that the page showed already', async () => {
+      const taskId = addTask(web.services, 'Failing');
+      const runId = addRun(web.services, taskId, 'running');
+      const fail = (filesFailed: number, filesDone: number): void => {
+        runner.set(activity(taskId, runId, { progress: { ...PROGRESS, filesFailed, filesDone } }));
+      };
+      fail(1, 40);
+      const steps = [
+        {
+          after: '"41%"',
+          act: () => {
+            fail(1, 41);
+          },
+        },
+        {
+          after: '"42%"',
+          act: () => {
+            fail(3, 42);
+          },
+        },
+        {
+          after: '"45%"',
+          act: () => {
+            fail(3, 43);
+          },
+        },
+        {
+          after: '"46%"',
+          act: () => {
+            runner.end(taskId, 'incomplete');
+          },
+        },
+      ];
+      const { text } = await stream(`/events?topics=task:${taskId}`, (said) => {
+        if (steps[0] !== undefined && said.includes(steps[0].after)) steps.shift()?.act();
+        return said.includes('Failing: Partially');
+      });
+      const said = [...text.matchAll(/"say":"([^"]+)"/g)].map(([, words]) => words);
+      assert.deepEqual(said, ['Failing: 3 files could not be copied so far.', 'Failing: Partially completed.']);
+    });
+
     it('tells a browser whose stream does not get through the same when it asks', async () => {
       const taskId = addTask(web.services, 'Asked');
       const runId = addRun(web.services, taskId, 'running');
