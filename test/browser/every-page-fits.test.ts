@@ -207,7 +207,7 @@ function faultsOfFit(): string[] {
 function faultsOfTouch(): string[] {
   const faults: string[] = [];
   const fields = 'input:not([type="hidden"], [type="radio"], [type="checkbox"]), select, textarea';
-  for (const element of document.querySelectorAll(`.btn:not(.sm), .bottom-nav a, .tabs a, ${fields}`)) {
+  for (const element of document.querySelectorAll(`.btn:not(.sm), .ac > *, .bottom-nav a, .tabs a, ${fields}`)) {
     if (!element.checkVisibility({ checkVisibilityCSS: true }) || element.closest('.sr')) continue;
     const { height } = element.getBoundingClientRect();
     if (height < 43.5) faults.push(`${Math.round(height)} px high: ${element.outerHTML.slice(0, 100)}`);
