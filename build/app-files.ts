@@ -9,6 +9,7 @@ const ENTRIES = {
   cli: 'src/cli.ts',
   'run-worker': 'src/tasks/run-worker.ts',
   'maintenance-worker': 'src/tasks/maintenance-worker.ts',
+  'adopt-worker': 'src/tasks/adopt-worker.ts',
   'prune-worker': 'src/tasks/prune-worker.ts',
 } as const;
 

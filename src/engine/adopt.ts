@@ -39,6 +39,8 @@ export interface AdoptOptions {
   readonly log: Logger;
   /** Ends it before anything in the folder was changed. */
   readonly signal: AbortSignal;
+  /** A look counts for no longer than this. */
+  readonly countMsMax?: number | undefined;
   readonly onProgress?: ((progress: AdoptProgress) => void) | undefined;
   readonly fs?: TargetFs | undefined;
 }
@@ -58,6 +60,8 @@ export interface AdoptOutlook {
   /** True where it bears the mark of another task's database. */
   readonly isMarked: boolean;
   readonly hasManifest: boolean;
+  /** False where counting was given up: there is more than the numbers say. */
+  readonly isCounted: boolean;
   /** Files below what is or becomes `current/`. */
   readonly files: number;
   readonly bytes: number;
@@ -109,6 +113,8 @@ export async function lookAtBackup(options: AdoptOptions): Promise<AdoptOutlook>
   let files = 0;
   let bytes = 0;
   let others = 0;
+  let isCounted = true;
+  const endMs = options.clock.steadyMs() + (options.countMsMax ?? Infinity);
   for await (const entry of walk(found)) {
     if (options.signal.aborted) throw new BackupError('cancelled');
     if (entry.kind === 'other') others++;
@@ -118,11 +124,13 @@ export async function lookAtBackup(options: AdoptOptions): Promise<AdoptOutlook>
     }
     files++;
     bytes += entry.sizeBytes;
+    isCounted = options.clock.steadyMs() < endMs;
+    if (!isCounted) break;
   }
   if (files === 0) throw new BackupError('nothing-to-adopt', { facts: { path: found.root } });
   const { root, layout, marker } = found;
   const hasManifest = (await manifestOf(found)) !== undefined;
-  return { folder: root, layout, isMarked: marker !== undefined, hasManifest, files, bytes, others };
+  return { folder: root, layout, isMarked: marker !== undefined, hasManifest, isCounted, files, bytes, others };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
 /** The programs that run in threads of their own. */
-export type ThreadName = 'run-worker' | 'maintenance-worker' | 'prune-worker';
+export type ThreadName = 'run-worker' | 'maintenance-worker' | 'adopt-worker' | 'prune-worker';
 
 /** Starts the file of this folder with that name in a thread, with `data` as its workerData. */
 export function startThread(name: ThreadName, data: unknown): Worker {

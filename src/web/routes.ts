@@ -4,6 +4,7 @@ import { PasswordLogin } from './access/password-login.ts';
 import { showTaskLive, showTasksLive, streamEvents } from './live.ts';
 import { showAbout } from './pages/about.ts';
 import { showTestSteps } from './pages/connection-test.ts';
+import { showAdopt, startAdopt } from './pages/adopt.ts';
 import { saveDecision, showDecision } from './pages/decision.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
 import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
@@ -124,6 +125,8 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.get('/tasks/:id/test', showTestSteps(services));
   app.get('/tasks/:id/decision', showDecision(services));
   app.post('/tasks/:id/decision', saveDecision(services));
+  app.get('/tasks/:id/adopt', showAdopt(services));
+  app.post('/tasks/:id/adopt', startAdopt(services));
   app.get('/tasks/:id/delete', showDeleteTask(services));
   app.post('/tasks/:id/delete', deleteTask(services));
   app.post('/tasks/:id/run', runTaskNow(services));

@@ -150,12 +150,14 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   const permission = permissionPath(code, report?.cause?.facts['path']);
   const give = permission === undefined ? view : { path: permission, words: text.t('perm.give') };
   const decision = { path: `${path}/decision`, words: text.t('act.decide') };
+  const adopt = { path: `${path}/adopt`, words: text.t('adopt.title') };
+  const otherwise = code === 'target-taken' ? adopt : give;
   return {
     tone: run.outcome === 'held' ? 'warn' : 'err',
     cause: words.cause,
     action: words.action,
     since,
-    link: run.outcome === 'held' ? decision : CONNECTION_CODES.has(code) ? edit : give,
+    link: run.outcome === 'held' ? decision : CONNECTION_CODES.has(code) ? edit : otherwise,
   };
 }
 

@@ -14,6 +14,7 @@ import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
 import type { Services } from '../services.ts';
 import { taskPath } from '../task-path.ts';
+import { holdsBackup } from './adopt.ts';
 import { noteActivity } from './note-activity.ts';
 import { faultMessages } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
@@ -83,6 +84,12 @@ export function createTask(services: Services): RequestHandler {
     services.estimates.forget(draft.id);
     services.scheduler.reload();
     noteActivity(services, account, 'task-created', settings.name);
+    const task = services.tasks.get(id);
+    if (task !== undefined && (await holdsBackup(services, task))) {
+      flash(res, 'info', 'ok.created.adopt', { name: settings.name });
+      redirect(res, `${taskPath(task)}/adopt`);
+      return;
+    }
     const isStarted = formOf(req).has('start') && services.runner.start(id, 'user', account) !== undefined;
     flash(res, 'ok', isStarted ? 'ok.created.started' : 'ok.created', { name: settings.name });
     redirect(res, taskPath({ id, name: settings.name }));
