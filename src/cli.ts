@@ -9,6 +9,7 @@ import { readArguments, type Command } from './cli/options.ts';
 import { faultLines, readTask } from './cli/read-task.ts';
 import { EXIT_CODES, EXIT_WRONG_USAGE, explain } from './cli/report-lines.ts';
 import { runRun } from './cli/run-command.ts';
+import { runVerify } from './cli/verify-command.ts';
 import { runGet, runPin, runPrune, runTree, runVersions } from './cli/versions-commands.ts';
 import { isBackupError } from './errors.ts';
 import { programVersion } from './program-files.ts';
@@ -77,6 +78,8 @@ function performWith(command: Command, settings: TaskSettings, context: CommandC
       return runGet(command, settings, context);
     case 'prune':
       return runPrune(command, settings, context);
+    case 'verify':
+      return runVerify(command, settings, context);
     case 'pin':
     case 'unpin':
       return runPin(command, settings, context);

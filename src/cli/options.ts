@@ -13,6 +13,7 @@ export const COMMANDS = [
   'tree',
   'get',
   'prune',
+  'verify',
   'pin',
   'unpin',
   'adopt',
@@ -92,6 +93,15 @@ export interface PruneCommand {
   readonly isJson: boolean;
 }
 
+export interface VerifyCommand {
+  readonly name: 'verify';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  /** Everything, and not only what was not read for long. */
+  readonly isAll: boolean;
+  readonly isJson: boolean;
+}
+
 export interface PinCommand {
   readonly name: 'pin' | 'unpin';
   readonly taskFile: string;
@@ -111,7 +121,7 @@ export interface AdoptCommand {
 export type PastCommand = VersionsCommand | TreeCommand | GetCommand | PruneCommand | PinCommand;
 
 export type Command =
-  RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand | AdoptCommand | PastCommand;
+  RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand | AdoptCommand | VerifyCommand | PastCommand;
 
 export type Invocation =
   | { readonly kind: 'command'; readonly command: Command }
@@ -149,6 +159,7 @@ const OPTIONS = {
     output: { type: 'string', short: 'o' },
   },
   prune: { ...COMMON_OPTIONS, state: { type: 'string' }, 'dry-run': { type: 'boolean' }, json: { type: 'boolean' } },
+  verify: { ...COMMON_OPTIONS, state: { type: 'string' }, all: { type: 'boolean' }, json: { type: 'boolean' } },
   pin: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' } },
   unpin: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' } },
   adopt: { ...COMMON_OPTIONS, state: { type: 'string' }, yes: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -255,6 +266,9 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
     return { kind: 'command', command: { name: 'adopt', taskFile, stateDir, isConfirmed, isJson } };
   }
   if (command === 'run') return runInvocation(taskFile, stateDir, isJson, values);
+  if (command === 'verify') {
+    return { kind: 'command', command: { name: 'verify', taskFile, stateDir, isAll: values.has('all'), isJson } };
+  }
   return pastInvocation(command, { taskFile, stateDir }, second, values);
 }
 

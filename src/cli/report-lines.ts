@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { RunFailure, RunOutcome, RunReport } from '../engine/run-report.ts';
+import { certificateRows } from '../settings/certificate-words.ts';
 import { findingWords } from '../settings/guard-finding.ts';
 import type { Text, TextFacts } from '../text.ts';
 import { printable } from './printable.ts';
@@ -54,6 +55,11 @@ export function reportLines(report: RunReport, targetFolder: string, facts: Text
     }),
   );
   if (!report.isDryRun) row('report.copy', `${targetFolder}/current`);
+  const proof = report.certificate === undefined ? [] : certificateRows(report.certificate, text);
+  for (const [index, { name, value, more }] of proof.entries()) {
+    const words = text.t('cert.line', { name, value, more: more === '' ? undefined : more });
+    lines.push(`  ${(index === 0 ? text.t('report.proof') : '').padEnd(LABEL_WIDTH)}${words}`);
+  }
   lines.push(...failureLines(report, facts, text));
   return lines.map(printable);
 }

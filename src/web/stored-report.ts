@@ -1,5 +1,6 @@
 import { ERROR_TABLE } from '../errors.ts';
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
+import type { CertificateNumbers } from '../settings/certificate-words.ts';
 import type { StoredRun } from '../state/run-store.ts';
 
 /** What the pages show of a run's report. A report of another version may lack numbers: they are 0 then. */
@@ -15,6 +16,23 @@ export interface StoredReport {
   readonly cause: ReportCause | undefined;
   /** What the task has on the NAS; undefined where the report does not say. */
   readonly stored: { readonly files: number; readonly bytes: number } | undefined;
+  readonly certificate: CertificateNumbers | undefined;
+}
+
+/** What the run can vouch for; undefined where its report has no certificate, as older ones have not. */
+function certificateOf(value: unknown): CertificateNumbers | undefined {
+  const { folders, grade, reasons, ...numbers } = asObject(value);
+  if (typeof grade !== 'string' || !/^[A-E]$/.test(grade)) return undefined;
+  const { complete, total } = asObject(folders);
+  return {
+    folders: { complete: asNumber(complete), total: asNumber(total) },
+    filesFailed: asNumber(numbers['filesFailed']),
+    bytes: asNumber(numbers['bytes']),
+    verifiedBytes: asNumber(numbers['verifiedBytes']),
+    rehashedBytes: asNumber(numbers['rehashedBytes']),
+    grade,
+    reasons: Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === 'string') : [],
+  };
 }
 
 export interface ReportCause {
@@ -63,6 +81,7 @@ function readReport(json: string): StoredReport | undefined {
       typeof stored['bytes'] === 'number'
         ? { files: asNumber(stored['files']), bytes: asNumber(stored['bytes']) }
         : undefined,
+    certificate: certificateOf(report['certificate']),
   };
 }
 

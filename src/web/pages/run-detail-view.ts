@@ -1,3 +1,5 @@
+import { certificateRows } from '../../settings/certificate-words.ts';
+import type { CertificateRow } from '../../settings/certificate-words.ts';
 import type { HistoryEvent } from '../../state/run-history.ts';
 import type { StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
@@ -32,6 +34,8 @@ export interface RunInput {
   readonly run: StoredRun;
   /** Below the base path; undefined where the task was deleted. */
   readonly taskPath: string | undefined;
+  /** The run whose tree this run has left; undefined where that is not kept. */
+  readonly versionRun: number | undefined;
   readonly tab: RunTab;
   readonly newerId: number | undefined;
   readonly olderId: number | undefined;
@@ -71,12 +75,16 @@ export interface RunDetailView {
   readonly pill: PillView;
   readonly taskName: string;
   readonly taskPath: string | undefined;
+  /** The site as this run has left it; undefined where that is not kept. */
+  readonly versionPath: string | undefined;
   readonly isOpen: boolean;
   readonly isSimulation: boolean;
   readonly newer: string | undefined;
   readonly older: string | undefined;
   readonly figures: readonly { readonly name: string; readonly value: string; readonly look: string }[];
   readonly facts: readonly string[];
+  /** Empty where the run has no certificate. */
+  readonly certificate: readonly CertificateRow[];
   readonly trouble:
     { readonly cause: string; readonly action: string; readonly detail: string; readonly help: string } | undefined;
   readonly tabs: readonly {
@@ -137,12 +145,17 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
     pill: { state, tone, icon, words: t(`st.${state}`) },
     taskName: run.taskName,
     taskPath: input.taskPath,
+    versionPath:
+      input.taskPath === undefined || input.versionRun === undefined
+        ? undefined
+        : `${input.taskPath}/versions/${input.versionRun}`,
     isOpen,
     isSimulation: run.cause === 'simulation',
     newer: input.newerId === undefined ? undefined : `/runs/${input.newerId}`,
     older: input.olderId === undefined ? undefined : `/runs/${input.olderId}`,
     figures: figures(report, text),
     facts: facts(input, text, dates),
+    certificate: report?.certificate === undefined ? [] : certificateRows(report.certificate, text),
     trouble:
       cause === undefined
         ? undefined

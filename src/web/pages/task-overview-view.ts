@@ -1,3 +1,5 @@
+import { certificateRows } from '../../settings/certificate-words.ts';
+import type { CertificateRow } from '../../settings/certificate-words.ts';
 import type { RunMark, StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
@@ -18,6 +20,7 @@ import { partialWords, resultWords, roughDuration, tookMs } from './run-words.ts
 import { scheduleWords } from './schedule-words.ts';
 import { CONNECTION_CODES, PROTOCOL_WORDS, failuresInRow, pillOf } from './tasks-view.ts';
 import type { PillView, TaskInput } from './tasks-view.ts';
+import type { VersionTotals } from './version-totals.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
 
 export interface OverviewInput {
@@ -25,6 +28,8 @@ export interface OverviewInput {
   readonly dataMarks: readonly RunMark[];
   readonly lastRuns: readonly StoredRun[];
   readonly lastComplete: StoredRun | undefined;
+  /** undefined where they cannot be read. */
+  readonly versions: VersionTotals | undefined;
   /** The newest warnings of the run under way. */
   readonly warnings: readonly LogLine[];
   readonly pausedUntilMs: number | undefined;
@@ -66,6 +71,8 @@ export interface OverviewView {
   readonly headline: { readonly icon: string; readonly tone: string; readonly words: string; readonly sub: string };
   readonly lastRuns: readonly RunRowView[];
   readonly facts: readonly { readonly name: string; readonly value: string; readonly more: string }[];
+  /** Of the last run that came to its end; empty where it has none. */
+  readonly certificate: readonly CertificateRow[];
   readonly data: ReturnType<typeof buildDataChart>;
   readonly strip: ReturnType<typeof buildStrip>;
 }
@@ -99,6 +106,7 @@ export function buildOverview(input: OverviewInput, text: Text, dates: Dates): O
     headline: headline(input, text, dates),
     lastRuns: input.lastRuns.map((run) => buildRunRow(run, text)),
     facts: facts(input, text, dates),
+    certificate: certificateOf(task, text),
     data: buildDataChart(input.dataMarks, text, dates),
     strip: buildStrip(task.marks, text, dates),
   };
@@ -161,6 +169,11 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   };
 }
 
+function certificateOf({ lastFinished }: TaskInput, text: Text): readonly CertificateRow[] {
+  const certificate = storedReport(lastFinished)?.certificate;
+  return certificate === undefined ? [] : certificateRows(certificate, text);
+}
+
 function headline({ task }: OverviewInput, text: Text, dates: Dates): OverviewView['headline'] {
   const run = task.lastEnded;
   if (run === undefined) {
@@ -183,7 +196,11 @@ function headline({ task }: OverviewInput, text: Text, dates: Dates): OverviewVi
   };
 }
 
-function facts({ task, lastComplete, pausedUntilMs }: OverviewInput, text: Text, dates: Dates): OverviewView['facts'] {
+function facts(
+  { task, lastComplete, versions, pausedUntilMs }: OverviewInput,
+  text: Text,
+  dates: Dates,
+): OverviewView['facts'] {
   const { settings, schedule, isPaused } = task.task;
   const rows: { name: string; value: string; more: string }[] = [];
   const add = (key: string, value: string, more = ''): void => {
@@ -208,6 +225,9 @@ function facts({ task, lastComplete, pausedUntilMs }: OverviewInput, text: Text,
     const words = text.t('count.files', { count: files });
     if (report?.stored === undefined) add('td.stored', words);
     else add('td.stored', text.bytes(report.stored.bytes), words);
+  }
+  if (versions !== undefined && versions.versions > 0) {
+    add('td.older', text.bytes(versions.bytes), text.t('count.versions', { count: versions.versions }));
   }
   if (lastComplete !== undefined) {
     add('td.last-complete', dates.when(lastComplete.startedMs ?? lastComplete.queuedMs));
