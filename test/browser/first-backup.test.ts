@@ -106,16 +106,20 @@ describe('a first backup in the browser', { skip }, () => {
     assert.match(await page.locator('#flash').innerText(), /Atelier Martin/);
   });
 
-  it('is slowed down on the edit page', async () => {
+  it('is slowed down on the edit page, and told to read nothing twice', async () => {
     await page
       .locator('.head')
       .getByRole('link', { name: EN.t('act.edit') })
       .click();
     await page.locator('#speed').fill(SPEED);
     await page.locator('#connections').fill(String(CONNECTIONS));
+    // What a run reads again to compare it would be taken for what a resumed one brings again.
+    await page.locator('#sample').fill('');
     await page.getByRole('button', { name: EN.t('act.save'), exact: true }).click();
     await page.waitForURL(taskUrl);
-    assert.equal(fixture.services.tasks.list()[0]?.settings?.speed.bytesPerSecond, 500 * 1024);
+    const settings = fixture.services.tasks.list()[0]?.settings;
+    assert.equal(settings?.speed.bytesPerSecond, 500 * 1024);
+    assert.equal(settings.verification.sampleBytes, 0);
   });
 
   it('shows its numbers moving every second or two, and nothing moves sideways', async () => {
