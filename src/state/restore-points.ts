@@ -63,6 +63,10 @@ export class RestorePoints {
     return this.list(Number.MAX_SAFE_INTEGER, -1).reverse();
   }
 
+  count(): number {
+    return this.#statements.value(`SELECT count(*) FROM run WHERE ${IS_POINT}`).get() as number;
+  }
+
   /** The point that has the tree of the last complete run. */
   lastComplete(): number | undefined {
     const run = this.#statements.value(`SELECT max(id) FROM run WHERE outcome = 'complete'`).get() as number | null;

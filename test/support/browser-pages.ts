@@ -5,7 +5,7 @@ import type { Schedule } from '../../src/settings/schedule.ts';
 import { Secret } from '../../src/settings/secret.ts';
 import { saveDraft, wizardPath } from '../../src/web/pages/wizard-draft.ts';
 import type { BrowserFixture } from './browser-fixture.ts';
-import { addEvents, addRun } from './run-fixture.ts';
+import { addEvents, addRun, addVersions } from './run-fixture.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from './scripted-ftp-options.ts';
 import type { ScriptedServer } from './scripted-ftp-server.ts';
 
@@ -30,7 +30,22 @@ export function fillPages(fixture: BrowserFixture, server: ScriptedServer): Page
   services.tasks.setPaused(paused, true, services.clock.nowMs());
   fixture.addTask('Boulangerie', { source });
   const counts = { listed: 12_345, new: 3, changed: 11, downloaded: 14, unchanged: 12_331, vanished: 1, failed: 5 };
-  const report = { bytes: 3_000_000, durationMs: 60_000, counts, stored: { files: 12_345, bytes: 2_300_000_000 } };
+  const certificate = {
+    folders: { complete: 410, total: 411 },
+    filesFailed: 2,
+    bytes: 2_300_000_000,
+    verifiedBytes: 800_000_000,
+    rehashedBytes: 2_300_000_000,
+    grade: 'D',
+    reasons: ['hidden-unseen', 'not-encrypted', 'no-identity'],
+  };
+  const report = {
+    bytes: 3_000_000,
+    durationMs: 60_000,
+    counts,
+    stored: { files: 12_345, bytes: 2_300_000_000 },
+    certificate,
+  };
   for (const [index, taskId] of [failed, partial, running, paused].entries()) {
     for (let days = 29; days > 0; days--) {
       const outcome = (days + index) % 9 === 0 ? 'incomplete' : 'complete';
@@ -67,6 +82,7 @@ export function fillPages(fixture: BrowserFixture, server: ScriptedServer): Page
     subject: 'Boulangerie',
     detail: undefined,
   });
+  const [oldest = 0] = addVersions(services, partial);
   services.runner.start(running, 'user', 'admin');
   const draft = randomUUID();
   const form = {
@@ -93,6 +109,8 @@ export function fillPages(fixture: BrowserFixture, server: ScriptedServer): Page
     'a partly copied task': `/tasks/${partial}`,
     'a paused task': `/tasks/${paused}`,
     'the history of a task': `/tasks/${partial}/runs`,
+    'the versions of a task': `/tasks/${partial}/versions`,
+    'the files of a version': `/tasks/${partial}/versions/${oldest}`,
     'a partial run': `/runs/${partialRun}`,
     'the files of a run': `/runs/${partialRun}?tab=files`,
     'the log of a run': `/runs/${partialRun}?tab=log`,

@@ -104,3 +104,39 @@ export function addEvents(services: Services, runId: number, events: readonly Om
   close();
   services.runs.setLocalRun(runId, localRunId);
 }
+
+/** Three versions of a task that holds nothing on disk: their numbers. The oldest has a folder and names of every kind. */
+export function addVersions(services: Services, taskId: number): number[] {
+  const task = services.tasks.get(taskId);
+  if (task === undefined) throw new Error(`no task ${taskId}`);
+  const { db, close } = openTaskDatabase(services.stateDir, task.stateKey);
+  try {
+    const nowMs = services.clock.nowMs();
+    const addPoint = db.prepare(
+      `INSERT INTO run (started_ms, ended_ms, outcome, report, has_changed, is_pinned) VALUES (?, ?, ?, ?, 1, ?)`,
+    );
+    const counts = { new: 1204, changed: 31, retired: 2 };
+    const report = JSON.stringify({ counts, bytes: 52_000_000 });
+    const [first = 0, second = 0, third = 0] = [3, 2, 1].map((days) => {
+      const atMs = nowMs - days * 86_400_000;
+      const outcome = days === 2 ? 'incomplete' : 'complete';
+      return Number(addPoint.run(atMs, atMs + 60_000, outcome, report, days === 3 ? 1 : 0).lastInsertRowid);
+    });
+    const addFolder = db.prepare('INSERT INTO past_folder VALUES (?, ?, ?, ?, ?)');
+    addFolder.run('/', null, '', first, third + 1);
+    addFolder.run('/wp-content', '/', 'wp-content', first, third);
+    const addFile = db.prepare(
+      `INSERT INTO version (path, parent, since_run, until_run, content_run, reason, size_bytes, precision, modified_ms,
+         sha256, origin, folder, local_path, retired_ms, state)
+       VALUES (?, '/', ?, ?, ?, 'replaced', 4096, 'second', ?, zeroblob(32), '', 'gone', 'gone', ?, ?)`,
+    );
+    const names = ['index.php', `${'a-very-long-name-'.repeat(12)}.jpg`, 'Kurzgeschichten & <b>Märchen</b>.txt'];
+    for (const [index, name] of names.entries()) {
+      const state = ['kept', 'altered', 'lost'][index];
+      addFile.run(`/${Buffer.from(name, 'utf8').toString('latin1')}`, first, third, first, nowMs, nowMs, state);
+    }
+    return [first, second, third];
+  } finally {
+    close();
+  }
+}

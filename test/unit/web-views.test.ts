@@ -186,7 +186,14 @@ describe('the list of tasks', () => {
 });
 
 describe('the trouble of a task', () => {
-  const base = { dataMarks: [], lastRuns: [], warnings: [], pausedUntilMs: undefined, nowMs: NOW_MS };
+  const base = {
+    dataMarks: [],
+    lastRuns: [],
+    versions: undefined,
+    warnings: [],
+    pausedUntilMs: undefined,
+    nowMs: NOW_MS,
+  };
 
   it('names the cause, the next step, and the last copy that is good', () => {
     const lastComplete = run('complete', {}, { startedMs: NOW_MS - 50 * HOUR_MS });

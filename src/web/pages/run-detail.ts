@@ -1,7 +1,10 @@
 import type { Request, RequestHandler } from 'express';
+import { openPastReading } from '../../state/past-reading.ts';
+import { RestorePoints } from '../../state/restore-points.ts';
 import { openTaskDatabaseForReading } from '../../state/run-history.ts';
 import type { RunHistory } from '../../state/run-history.ts';
 import type { StoredRun } from '../../state/run-store.ts';
+import type { StoredTask } from '../../state/task-store.ts';
 import { csvLine, startCsv } from '../csv.ts';
 import { errorWords } from '../error-words.ts';
 import { answerGone } from '../error-pages.ts';
@@ -83,6 +86,7 @@ async function readRun(services: Services, run: StoredRun, req: Request): Promis
     return {
       run,
       taskPath: task === undefined ? undefined : taskPath(task),
+      versionRun: task === undefined ? undefined : readVersionRun(services, run, task),
       tab,
       newerId: runs.neighbour(run.taskId, run.id, 'newer'),
       olderId: runs.neighbour(run.taskId, run.id, 'older'),
@@ -96,6 +100,18 @@ async function readRun(services: Services, run: StoredRun, req: Request): Promis
     };
   } finally {
     history?.close();
+  }
+}
+
+/** The run whose tree this one has left: itself, or the last one before it that changed anything. */
+function readVersionRun({ stateDir }: Services, run: StoredRun, { stateKey }: StoredTask): number | undefined {
+  if (run.cause === 'simulation' || run.localRunId === undefined || run.endedMs === undefined) return undefined;
+  const past = openPastReading(stateDir, stateKey);
+  try {
+    const point = past === undefined ? 'unknown' : new RestorePoints(past.db).of(run.localRunId);
+    return typeof point === 'string' ? undefined : point.runId;
+  } finally {
+    past?.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { isBackupError } from '../../errors.ts';
 import type { StoredTask } from '../../state/task-store.ts';
 import { answerGone } from '../error-pages.ts';
 import { liveHubOf } from '../live-hub.ts';
@@ -13,6 +14,8 @@ import { STRIP_RUNS } from './run-charts.ts';
 import { buildOverview } from './task-overview-view.ts';
 import type { OverviewView } from './task-overview-view.ts';
 import { readTaskInput } from './task-reading.ts';
+import { versionTotals } from './version-totals.ts';
+import type { VersionTotals } from './version-totals.ts';
 
 const LAST_RUNS = 5;
 const WARNINGS_SHOWN = 5;
@@ -55,6 +58,7 @@ async function readOverview(services: Services, task: StoredTask, page: PageCont
       dataMarks: marks,
       lastRuns: runs.list({ taskId: task.id }, LAST_RUNS),
       lastComplete: runs.lastComplete(task.id),
+      versions: readableTotals(services, task, runId !== undefined),
       warnings: runId === undefined ? [] : await newestWarnings(services, runId, input.activity?.queuedMs ?? 0),
       pausedUntilMs: scheduler.pausedUntil(),
       nowMs: clock.nowMs(),
@@ -62,6 +66,16 @@ async function readOverview(services: Services, task: StoredTask, page: PageCont
     page.text,
     page.dates,
   );
+}
+
+/** A page must open although the database of its task cannot be read: its runs say so. */
+function readableTotals(services: Services, { stateKey }: StoredTask, isRunning: boolean): VersionTotals | undefined {
+  try {
+    return versionTotals(services, stateKey, isRunning);
+  } catch (error) {
+    if (isBackupError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The report of a run comes with its end; until then the log has what went wrong. */

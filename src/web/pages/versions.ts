@@ -5,8 +5,6 @@ import { RestorePoints } from '../../state/restore-points.ts';
 import type { RestorePoint } from '../../state/restore-points.ts';
 import { openTaskDatabase } from '../../state/task-database.ts';
 import type { StoredTask } from '../../state/task-store.ts';
-import { VersionSweep } from '../../state/version-sweep.ts';
-import type { VersionTotals } from '../../state/version-sweep.ts';
 import type { Text } from '../../text.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
@@ -23,6 +21,7 @@ import { noteActivity } from './note-activity.ts';
 import { buildTaskHead } from './task-overview-view.ts';
 import type { TaskHeadView } from './task-overview-view.ts';
 import { readTaskInput } from './task-reading.ts';
+import { versionTotals } from './version-totals.ts';
 
 /** Versions on one page. */
 const VERSIONS_PAGE = 50;
@@ -65,7 +64,8 @@ export function showVersions(services: Services): RequestHandler {
     const page = pageOf(res);
     const { text } = page;
     const before = idOf(req.query['after']);
-    const { points, stored, latest } = readVersions(services, task, before);
+    const { points, latest } = readVersions(services, task, before);
+    const stored = versionTotals(services, task.stateKey, services.runner.activity(task.id) !== undefined);
     const path = `${taskPath(task)}/versions`;
     const runIds = services.runs.idsOfLocal(
       task.id,
@@ -148,14 +148,13 @@ function readVersions(
   { stateDir }: Services,
   { stateKey }: StoredTask,
   before: number | undefined,
-): { points: readonly RestorePoint[]; stored: VersionTotals; latest: number | undefined } {
+): { points: readonly RestorePoint[]; latest: number | undefined } {
   const past = openPastReading(stateDir, stateKey);
-  if (past === undefined) return { points: [], stored: { files: 0, bytes: 0 }, latest: undefined };
+  if (past === undefined) return { points: [], latest: undefined };
   try {
     const points = new RestorePoints(past.db);
     return {
       points: points.list(before ?? Number.MAX_SAFE_INTEGER, VERSIONS_PAGE + 1),
-      stored: new VersionSweep(past.db).storedTotals(),
       latest: points.list(Number.MAX_SAFE_INTEGER, 1)[0]?.runId,
     };
   } finally {

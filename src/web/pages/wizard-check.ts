@@ -15,6 +15,7 @@ import { render } from '../render.ts';
 import type { Services } from '../services.ts';
 import { taskPath } from '../task-path.ts';
 import { holdsBackup } from './adopt.ts';
+import { keepWords } from './keep-words.ts';
 import { noteActivity } from './note-activity.ts';
 import { faultMessages } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
@@ -44,7 +45,7 @@ interface EstimateView {
 interface SummaryRow {
   readonly label: string;
   readonly lines: readonly string[];
-  /** What this is of, for people who hear only the link. */
+  /** Where it can be changed; empty for what no step asks for. */
   readonly path: string;
 }
 
@@ -132,6 +133,7 @@ export function summaryRows(
     row('f.exclude', 'folders', [left.length === 0 ? t('wz.nothing') : left.join(', ')]),
     row('td.dest', 'folders', [settings.target.folder, free]),
     row('td.schedule', 'schedule', [scheduleWords(schedule, text), facts.next]),
+    { label: t('tab.versions'), lines: [keepWords(settings, text).join(' '), t('wz.keep.later')], path: '' },
   ];
 }
 
