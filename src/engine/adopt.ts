@@ -142,7 +142,6 @@ export async function adoptBackup(options: AdoptOptions): Promise<AdoptReport> {
   const { log, clock, fs = systemFs } = options;
   const outlook = await lookAtBackup(options);
   const database = openAdoptionDatabase(options.stateDir, options.stateKey, options.folder);
-  let isGivenUp = false;
   try {
     const found = await endGathering(await findAdoptable(options.folder, fs), fs);
     const index = new AdoptionIndex(database.db, clock.nowMs());
@@ -160,11 +159,8 @@ export async function adoptBackup(options: AdoptOptions): Promise<AdoptReport> {
     const report = { folder, layout, files, bytes, versions, ...counts, from, manifestFault: fault };
     log.info('folder-adopted', { ...report, from: undefined, fromMarker: found.marker });
     return report;
-  } catch (error) {
-    isGivenUp = isBackupError(error, 'cancelled') && outlook.layout !== 'half-moved';
-    throw error;
   } finally {
-    database.close(isGivenUp);
+    database.close();
   }
 }
 

@@ -59,7 +59,7 @@ export function localNameFor(remoteName: string, limits: NameLimits, isTaken: (k
 }
 
 /** One of our own escapes, as AMBIGUOUS_PERCENT and escapeForDisk write them. */
-const ESCAPED = /%([01][0-9A-F]|2[35EF]|40|7F|C2%[89][0-9A-F]|E2%8[01]%[89A-F][0-9A-F])/g;
+const ESCAPED = /%([01][0-9A-F]|2[35EF]|40|7F|C2%[89][0-9A-F]|E2%8[01]%[89AB][0-9A-F])/g;
 
 /**
  * The remote name that `localNameFor` keeps under `localName` where no other is in the way, read as UTF-8; undefined where it

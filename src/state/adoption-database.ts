@@ -29,8 +29,7 @@ export interface AdoptionDatabase {
   readonly commit: () => void;
   /** After `commit`: the folder bears the marker. */
   readonly settle: () => void;
-  /** `isGivenUp`: nothing was changed and nothing is to follow, so that runs are let in again. */
-  readonly close: (isGivenUp: boolean) => void;
+  readonly close: () => void;
 }
 
 /**
@@ -75,10 +74,9 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
         settled.close();
         rmSync(notePath(path), { force: true });
       },
-      close(isGivenUp) {
+      close() {
         closeStaging();
         removeDatabase(staging);
-        if (isGivenUp) rmSync(notePath(path), { force: true });
         release();
       },
     };
@@ -89,8 +87,8 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
 }
 
 /**
- * The folder whose adoption by the task was begun and neither ended nor given up: a run there would bring all of it again,
- * beside what is to be adopted.
+ * The folder whose adoption by the task was begun and not ended, also where it was stopped: a run there would bring all of it
+ * again, beside what is to be adopted.
  */
 export function unfinishedAdoption(stateDir: string, name: string): string | undefined {
   const note = notePath(taskDatabasePath(stateDir, name));

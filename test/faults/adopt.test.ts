@@ -284,7 +284,7 @@ describe('A plain mirror', () => {
     assert.ok(!fixture.indexed().some(({ path }) => path.includes('eaDir')), 'left to DSM');
   });
 
-  it('is left as it is where it is stopped', async () => {
+  it('is left as it is where it is stopped, and no run begins beside it', async () => {
     layMirror();
     const before = contents();
     const names = readdirSync(fixture.targetFolder);
@@ -295,6 +295,10 @@ describe('A plain mirror', () => {
     await assert.rejects(adopt({ signal: controller.signal, onProgress }), refusal('cancelled'));
     assert.deepEqual(contents(), before);
     assert.deepEqual(readdirSync(fixture.targetFolder), names);
+    await assert.rejects(fixture.run({ isTargetAway: true }), refusal('target-taken'));
+    assert.deepEqual(readdirSync(fixture.targetFolder), names);
+    await adopt();
+    await assertBrings(['/old/caf\xe9.html']);
   });
 });
 

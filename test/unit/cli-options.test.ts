@@ -93,6 +93,16 @@ describe('the command line', () => {
     assert.match(usageSentence('held t'), /--state/);
   });
 
+  it('adopts a folder only where that is said', () => {
+    const looks = { name: 'adopt', taskFile: 't', stateDir: 's', isConfirmed: false, isJson: false } as const;
+    assert.deepEqual(invocation('adopt t --state s'), { kind: 'command', command: looks });
+    assert.deepEqual(invocation('adopt t --state s --yes'), {
+      kind: 'command',
+      command: { ...looks, isConfirmed: true },
+    });
+    assert.match(usageSentence('adopt t --yes'), /--state/);
+  });
+
   it('knows the language even where the rest is wrong', () => {
     assert.equal(readArguments(['run', '--wrong', '--language', 'fr'], {}).language, 'fr');
     assert.equal(readArguments(['run', '--language=fr', '--wrong'], {}).language, 'fr');

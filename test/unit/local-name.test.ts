@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { isBackupError } from '../../src/errors.ts';
-import { decodeRemoteName, localNameFor, nameKey } from '../../src/local/local-name.ts';
+import { decodeRemoteName, localNameFor, nameKey, remoteNameFor } from '../../src/local/local-name.ts';
 import type { NameLimits } from '../../src/local/local-name.ts';
 
 const LIMITS: NameLimits = { nameBytesMax: 255, isCaseSensitive: true };
@@ -202,5 +202,21 @@ describe('a remote name for people', () => {
     assert.equal(decodeRemoteName(`/${utf8('Été')}/Caf\xe9\n\x1b[2J`), '/Été/Café%0A%1B[2J');
     assert.equal(decodeRemoteName('/100%25'), '/100%25');
     assert.equal(decodeRemoteName('/'), '/');
+  });
+});
+
+describe('The remote name for a local one', () => {
+  it('is the one that the local name was made from, wherever that was UTF-8 and fitted', () => {
+    const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((text) => !/[/\0\r\n]/.test(text));
+    fc.assert(
+      fc.property(name, (text) => {
+        assert.equal(remoteNameFor(nameFor(utf8(text)), LIMITS), utf8(text));
+      }),
+    );
+  });
+
+  it('is none for a name under which nothing is ever kept', () => {
+    for (const name of ['a\nb', '@eaDir', '..', '%2F', 'x\u202ey'])
+      assert.equal(remoteNameFor(name, LIMITS), undefined);
   });
 });
