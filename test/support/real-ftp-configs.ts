@@ -19,6 +19,8 @@ export interface RealServerOptions {
   readonly maxClientsPerIp?: number;
   /** Pure-FTPd only: how many entries a listing shows, `.` and `..` among them, before it is cut with a 226. */
   readonly listingEntriesMax?: number;
+  /** ProFTPD only: HASH and X-commands tell the hashes of files (mod_digest). */
+  readonly hasHashes?: boolean;
 }
 
 /** What one start needs. */
@@ -125,6 +127,8 @@ function prepareProftpd({
   const config = write(runFolder, 'proftpd.conf', [
     `ModulePath ${proftpdModuleFolder(program)}`,
     'LoadModule mod_tls.c',
+    // Else its cache answers for 30 seconds with what a file was.
+    ...(options.hasHashes === true ? ['LoadModule mod_digest.c', 'DigestEngine on', 'DigestCache off'] : []),
     'ServerType standalone',
     'DefaultServer on',
     'DefaultAddress 127.0.0.1',

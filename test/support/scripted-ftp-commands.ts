@@ -287,7 +287,7 @@ async function tellTime(connection: ScriptedConnection, argument: string): Promi
 
 const HASHES: Readonly<Record<string, string>> = { MD5: 'md5', 'SHA-1': 'sha1', 'SHA-256': 'sha256' };
 
-/** As ProFTPD's mod_digest answers: `213 SHA-256 0-50 6aa3… name`, or `250 6AA3…`. */
+/** As ProFTPD's mod_digest answers, after a line that says that it computes: `213 SHA-256 0-50 6aa3… name`, or `250 6AA3…`. */
 async function tellHash(connection: ScriptedConnection, path: string, name: string, isLong: boolean): Promise<void> {
   const node = find(connection, path)?.node;
   if (node?.kind !== 'file') {
@@ -300,7 +300,9 @@ async function tellHash(connection: ScriptedConnection, path: string, name: stri
     .update(lie)
     .update(node.content.read(0, sizeBytes))
     .digest('hex');
-  await connection.reply(isLong ? `213 ${name} 0-${sizeBytes} ${hash} ${path}` : `250 ${hash.toUpperCase()}`);
+  await connection.reply(
+    isLong ? `213-Computing ${name} digest\n213 ${name} 0-${sizeBytes} ${hash} ${path}` : `250 ${hash.toUpperCase()}`,
+  );
 }
 
 async function setRestart(connection: ScriptedConnection, argument: string): Promise<void> {

@@ -74,9 +74,13 @@ function nameOf({ command, option }: HashWay): string {
   return `${command} ${option ?? ''}`;
 }
 
-/** `213 SHA-256 0-49 6aa3… name`, `250 6aa3…`: the first word that is a hash of this length, before the name. */
+/**
+ * `213 SHA-256 0-49 6aa3… name`, `250 6aa3…`: the first word that is a hash of this length, before the name. ProFTPD 1.3.8 says
+ * in a line before it that it is computing, so that only the last line counts.
+ */
 function readHash(reply: FtpReply, algorithm: HashAlgorithm): string | undefined {
-  const words = reply.text.slice(4, 4 + 400).split(/\s+/, 4);
+  const line = reply.text.trimEnd().split('\n').at(-1) ?? '';
+  const words = line.slice(0, 400).trim().split(/\s+/, 4);
   const isHash = new RegExp(`^[0-9a-f]{${HEX_DIGITS[algorithm]}}$`, 'i');
   return words.find((word) => isHash.test(word))?.toLowerCase();
 }
