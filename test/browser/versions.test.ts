@@ -61,6 +61,20 @@ describe('the versions of a task', { skip }, () => {
     assert.equal(await fetched('index.php'), 'hacked');
   });
 
+  it('are led to by the run that left them, and counted on the page of the task', async () => {
+    const runs = fixture.services.runs.list({ taskId }, 10);
+    await open(`/runs/${runs.find((run) => run.localRunId === 1)?.id ?? 0}`);
+    await page.getByRole('link', { name: EN.t('run.browse') }).click();
+    await page.waitForURL(/\/versions\/1$/);
+    await open(`/tasks/${taskId}`);
+    const facts = await page.locator('.facts').first().innerText();
+    const older = [EN.t('td.older'), EN.bytes(BIG.length + 25), EN.t('count.versions', { count: 2 })];
+    assert.deepEqual(
+      older.filter((words) => !facts.includes(words)),
+      [],
+    );
+  });
+
   it('show names that would like to be markup, and names in no known encoding, and give their files', async () => {
     await open(`/tasks/${taskId}/versions/1`);
     assert.equal(await fetched('café.txt'), 'latin1');
