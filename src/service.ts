@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { createLog } from './log.ts';
 import type { LogLevel } from './log.ts';
 import { programVersion } from './program-files.ts';
@@ -46,6 +47,8 @@ export interface ServiceOptions extends WebStartOptions {
   readonly access: 'password' | 'dsm';
   /** Where DSM's programs lie, where that is not their usual place. */
   readonly dsmPrograms?: DsmPrograms;
+  /** The system's where none is given. Runs have processes of their own, which keep the system's. */
+  readonly clock?: Clock;
 }
 
 /** The running service. */
@@ -66,8 +69,7 @@ export interface Service {
  * `disk-full` for the state, and the system's error where the address cannot be listened on.
  */
 export async function startService(options: ServiceOptions, listener = new WebListener()): Promise<Service> {
-  const clock = systemClock;
-  const { stateDir } = options;
+  const { stateDir, clock = systemClock } = options;
   try {
     makePrivateFolder(stateDir);
   } catch (error) {

@@ -5,17 +5,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Clock } from '../../src/clock.ts';
+import { DEFAULT_WEB_ACCESS } from '../../src/settings/web-access.ts';
 import { MANUAL } from '../../src/settings/schedule.ts';
 import type { Schedule } from '../../src/settings/schedule.ts';
 import { NO_SECRETS } from '../../src/settings/password-source.ts';
 import { parseTaskSettings } from '../../src/settings/parse-task.ts';
 import { startService } from '../../src/service.ts';
 import type { Service } from '../../src/service.ts';
+import { openAppDatabase } from '../../src/state/app-database.ts';
+import { makePrivateFolder } from '../../src/state/private-folder.ts';
+import { SettingsStore } from '../../src/state/settings-store.ts';
 import { createText } from '../../src/text.ts';
 import type { StoredOutcome } from '../../src/state/run-store.ts';
 import type { Services } from '../../src/web/services.ts';
 import { hashPassword } from '../../src/web/access/password-hash.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from './scripted-ftp-options.ts';
+import { freePort } from './web-app.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const PAGE_TIMEOUT_MS = 20_000;
@@ -59,17 +65,24 @@ export interface TaskWish {
   readonly schedule?: Schedule;
 }
 
-export async function startBrowserFixture(): Promise<BrowserFixture> {
+export interface BrowserFixtureOptions {
+  /** No start option settles the address: it is as stored, for all networks as at first, and the page may change it. */
+  readonly isAddressFree?: boolean;
+  /** The system's where none is given. */
+  readonly clock?: Clock;
+}
+
+export async function startBrowserFixture(options: BrowserFixtureOptions = {}): Promise<BrowserFixture> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'site-backup-browser-')));
   const nas = join(folder, 'web-backup');
   mkdirSync(nas);
+  const stateDir = join(folder, 'state');
+  if (options.isAddressFree === true) storeAddress(stateDir, await freePort());
   const start = (port: number): Promise<Service> =>
     startService({
-      stateDir: join(folder, 'state'),
-      listen: '127.0.0.1',
-      port,
-      basePath: '/',
-      trustedProxies: [],
+      stateDir,
+      ...(options.isAddressFree === true ? {} : { listen: '127.0.0.1', port, basePath: '/', trustedProxies: [] }),
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
       logLevel: 'info',
       isViewReloaded: false,
       access: 'password',
@@ -81,10 +94,18 @@ export async function startBrowserFixture(): Promise<BrowserFixture> {
   const complaints: string[] = [];
   let session: Awaited<ReturnType<BrowserContext['storageState']>> | undefined;
 
+  const ports = new Set<number>();
+  const isOurs = (url: string): boolean => {
+    const { current, trial } = service.services.webAccess;
+    // A page may still send something to an address that was one until just now.
+    for (const access of [current, trial?.access]) ports.add(access?.port ?? service.port);
+    return [origin, ...[...ports].map((port) => `http://127.0.0.1:${port}`)].some((one) => url.startsWith(`${one}/`));
+  };
+
   const open = async (options: BrowserContextOptions = {}): Promise<Page> => {
     const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 800 }, ...options });
     context.setDefaultTimeout(PAGE_TIMEOUT_MS);
-    watch(context, origin, complaints);
+    watch(context, isOurs, complaints);
     return context.newPage();
   };
 
@@ -144,6 +165,14 @@ export async function startBrowserFixture(): Promise<BrowserFixture> {
   };
 }
 
+/** What an installation holds that answers at this port; the rest is as at first. */
+function storeAddress(stateDir: string, port: number): void {
+  makePrivateFolder(stateDir);
+  const db = openAppDatabase(stateDir);
+  new SettingsStore(db).write({ web: { ...DEFAULT_WEB_ACCESS, port } });
+  db.close();
+}
+
 export async function signIn(page: Page, origin: string): Promise<void> {
   await page.goto(`${origin}/login`);
   await page.locator('#name').fill(OWNER.name);
@@ -180,10 +209,10 @@ export function filesBelow(folder: string): string[] {
     .sort();
 }
 
-function watch(context: BrowserContext, origin: string, complaints: string[]): void {
+function watch(context: BrowserContext, isOurs: (url: string) => boolean, complaints: string[]): void {
   context.on('request', (request) => {
     const url = request.url();
-    if (!url.startsWith(`${origin}/`) && !url.startsWith('data:')) complaints.push(`request to ${url}`);
+    if (!isOurs(url) && !url.startsWith('data:')) complaints.push(`request to ${url}`);
   });
   context.on('weberror', (error) => complaints.push(`script: ${error.error().stack ?? error.error().message}`));
   context.on('console', (message) => {
