@@ -1,6 +1,6 @@
 /** Older versions on the pages: the rules, what they would prune, what can be looked at and fetched. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
@@ -192,6 +192,20 @@ describe('the versions of a task', { skip }, () => {
     rmSync(join(folder, 'index.php'));
     assert.equal(await open(`/tasks/${taskId}/versions/1/file?path=/index.php`), 404);
     assert.match(await page.locator('main').innerText(), /no longer/);
+    // Several pieces long: by the time that it is known to be wrong, the answer has begun.
+    writeFileSync(join(folder, 'big.bin'), `${BIG.slice(1)}y`);
+    await open(`/tasks/${taskId}/versions`);
+    const end = await page.evaluate(
+      (url) =>
+        fetch(url)
+          .then((answer) => answer.arrayBuffer())
+          .then(
+            () => 'whole',
+            () => 'cut short',
+          ),
+      `${fixture.origin}/tasks/${taskId}/versions/1/file?path=/big.bin`,
+    );
+    assert.equal(end, 'cut short');
   });
 
   it('are shown in French, too', async () => {
