@@ -55,12 +55,25 @@ describe('The tree as a run has left it whose disk failed', () => {
       const isMet = disk.calls >= call;
       disk.failAt(undefined);
       if (!isMet) break;
-      const cutOff = lastRun();
-      const before = treeAsOf(cutOff);
+      const runId = lastRun();
+      const before = treeAsOf(runId);
       assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
-      assert.deepEqual(treeAsOf(cutOff), before, `as of a run that is ${report.outcome}, call ${call}`);
+      assert.deepEqual(treeAsOf(runId), before, `as of a run that is ${report.outcome}, call ${call}`);
       if (report.outcome === 'failed') failed++;
     }
     assert.ok(failed > 1, `${failed} runs failed`);
+  });
+
+  it('claims no version that the disk did not take any more', async () => {
+    fixture.tree.writeFile('/page.html', 'first');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    fixture.tree.writeFile('/page.html', 'second');
+    // The call that gives the version its place, and every later one.
+    disk.failAt(1, true, 'link');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'failed');
+    disk.failAt(undefined);
+    const tree = treeAsOf(1);
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    assert.deepEqual(treeAsOf(1), tree);
   });
 });

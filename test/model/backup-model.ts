@@ -58,7 +58,7 @@ export class BackupModel {
   afterRun(facts: RunFacts, now: ReadonlyMap<string, string>): void {
     const isQuiet = facts.moments.length === 1;
     const isSure = facts.outcome === 'complete' && isQuiet && !facts.isLiedTo;
-    for (const path of new Set([...this.#files.keys(), ...now.keys()])) this.#checkPath(path, facts, now.get(path));
+    for (const path of new Set([...this.#files.keys(), ...now.keys()])) this.#checkPath(path, facts, now);
     this.#noteAbsences(facts, now, isSure);
     if (isSure) this.#checkEqual(facts, now);
     this.#inDoubt = new Map(facts.isCutOff ? [...this.#inDoubt, ...this.#changedTo(now)] : []);
@@ -75,12 +75,13 @@ export class BackupModel {
     return count;
   }
 
-  #checkPath(path: string, facts: RunFacts, after: string | undefined): void {
+  #checkPath(path: string, facts: RunFacts, now: ReadonlyMap<string, string>): void {
+    const after = now.get(path);
     const before = this.#files.get(path);
     if (after === before) return;
     const states = new Set(facts.moments.map((state) => stateAt(state, path)));
     if (after === undefined) {
-      this.#checkLoss(path, facts, states);
+      if (!this.#isRenamed(path, facts, now)) this.#checkLoss(path, facts, states);
       return;
     }
     const isBack = this.#inDoubt.get(path) === after;
@@ -88,6 +89,18 @@ export class BackupModel {
     if (before !== undefined && facts.outcome === 'held') {
       assert.ok(isBack, `${path} was replaced by a run that was held`);
     }
+  }
+
+  /** It has gone from its path on the server, and its content came to another one: there it lies now. */
+  #isRenamed(path: string, { moments, outcome }: RunFacts, now: ReadonlyMap<string, string>): boolean {
+    const content = this.#files.get(path);
+    if (outcome === 'held' || moments.every((state) => state.files.has(path))) return false;
+    return [...now].some(
+      ([other, sha256]) =>
+        sha256 === content &&
+        this.#files.get(other) !== sha256 &&
+        moments.some((state) => stateAt(state, other) === sha256),
+    );
   }
 
   #checkLoss(path: string, { outcome, rules }: RunFacts, states: ReadonlySet<string>): void {

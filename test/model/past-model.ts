@@ -101,6 +101,17 @@ export class PastModel {
     this.#deletes = rules.deletion === 'delete';
   }
 
+  /** The tree as of the last run, what it was moving when it was cut off included. */
+  lastTree(): Map<string, string> {
+    const db = new Database(this.#databasePath, { readonly: true });
+    try {
+      const runId = db.prepare('SELECT max(id) FROM run').pluck().get() as number | null;
+      return runId === null ? new Map<string, string>() : readPastTree(new VersionTree(db), runId, this.#targetFolder);
+    } finally {
+      db.close();
+    }
+  }
+
   /** `path` left because the server had lost it. */
   noteVanished(path: string, nowMs: number): void {
     const first = this.#leftMs.get(path);

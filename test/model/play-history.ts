@@ -213,7 +213,8 @@ class Player {
     readonly isAccepted: boolean;
   }): void {
     const { run, report, earlier, during, isDiskMet } = what;
-    const now = this.#current();
+    const isCutOff = isDiskMet || report === undefined;
+    const now = this.#current(isCutOff);
     if (run.how === 'dry') {
       this.#model.checkUntouched(now);
       // The site may have changed while it looked.
@@ -226,7 +227,6 @@ class Player {
     const moments = isResumed && earlier.length > 0 ? withoutRepeats([...earlier, ...during]) : during;
     const isLiedTo = what.isLiedTo || (isResumed && this.#wasLiedTo);
     const isServerFaulty = run.faults.length > 0;
-    const isCutOff = isDiskMet || report === undefined;
     const isSmooth = !isCutOff && !isServerFaulty && run.how !== 'cancel' && run.how !== 'kill' && moments.length === 1;
     if (isSmooth) this.#checkOutcome(moments, report, what.isAccepted || isLiedTo || isResumed);
     if (isResumed && report !== undefined) this.#count('resumed');
@@ -280,8 +280,9 @@ class Player {
   }
 
   /** SHA-256 by remote path: what the index says, which the fixture has held against the disk. */
-  #current(): Map<string, string> {
+  #current(isCutOff: boolean): ReadonlyMap<string, string> {
     if (!existsSync(this.#fixture.databasePath)) return new Map();
+    if (isCutOff) return this.#past.lastTree();
     return new Map(this.#fixture.indexed().map(({ path, sha256 }) => [path, sha256]));
   }
 

@@ -239,11 +239,6 @@ export class BackupFixture {
     });
   }
 
-  /** Whether any run has got as far as to keep something of this task. */
-  hasState(): boolean {
-    return existsSync(this.databasePath);
-  }
-
   /** Whether this task has any work left that the next run would go on with. */
   hasWorkLeft(): boolean {
     return this.#withDatabase((db) => db.prepare(`SELECT 1 FROM meta WHERE key = 'work'`).get() !== undefined);
@@ -412,9 +407,9 @@ function assertVersionsTrue(db: Database.Database, targetFolder: string): void {
       assert.ok(row['moved_to'] !== null, `${name}: nowhere`);
       continue;
     }
-    const content = readFileSync(
-      placeOf(join(targetFolder, 'versions', String(row['folder'])), bytesOf(String(row['local_path']))),
-    );
+    const place = placeOf(join(targetFolder, 'versions', String(row['folder'])), bytesOf(String(row['local_path'])));
+    assert.ok(existsSync(place), `${name}: nothing lies in its place`);
+    const content = readFileSync(place);
     assert.equal(content.length, row['size_bytes'], name);
     assert.equal(createHash('sha256').update(content).digest('hex'), row['sha256'], name);
   }

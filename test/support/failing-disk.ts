@@ -8,10 +8,13 @@ const real: TargetFs = { ...systemFs };
 export class FailingDisk {
   /** Since the last `failAt`. */
   calls = 0;
+  #from: keyof TargetFs | undefined;
   #failsAt: (call: number) => boolean = () => false;
 
   constructor() {
-    const meet = (): void => {
+    const meet = (name?: keyof TargetFs): void => {
+      if (this.#from !== undefined && name !== this.#from) return;
+      this.#from = undefined;
       if (!this.#failsAt(++this.calls)) return;
       throw Object.assign(new Error('EIO: injected'), { errno: -constants.errno.EIO, code: 'EIO', syscall: 'test' });
     };
@@ -28,22 +31,24 @@ export class FailingDisk {
     });
     Object.assign(systemFs, {
       open: async (...args) => (meet(), wrapFile(await real.open(...args))),
-      link: async (...args) => (meet(), real.link(...args)),
+      link: async (...args) => (meet('link'), real.link(...args)),
       mkdir: async (...args) => (meet(), real.mkdir(...args)),
       lstat: async (...args) => (meet(), real.lstat(...args)),
       lutimes: async (...args) => (meet(), real.lutimes(...args)),
       readdir: async (...args) => (meet(), real.readdir(...args)),
       realpath: async (...args) => (meet(), real.realpath(...args)),
-      rename: async (...args) => (meet(), real.rename(...args)),
+      rename: async (...args) => (meet('rename'), real.rename(...args)),
       rmdir: async (...args) => (meet(), real.rmdir(...args)),
       statfs: async (...args) => (meet(), real.statfs(...args)),
       unlink: async (...args) => (meet(), real.unlink(...args)),
     } satisfies TargetFs);
   }
 
-  /** EIO at the nth call from now on; `lasts`: and at every later one. undefined: never. */
-  failAt(nth: number | undefined, lasts = false): void {
+  /** EIO at the nth call from now on; `lasts`: and at every later one. `from`: calls count from the
+   * first of that name on. undefined: never. */
+  failAt(nth: number | undefined, lasts = false, from?: 'link' | 'rename'): void {
     this.calls = 0;
+    this.#from = from;
     this.#failsAt = nth === undefined ? () => false : (call) => call === nth || (lasts && call > nth);
   }
 
