@@ -112,6 +112,24 @@ describe('the address of the pages, changed in the browser', { skip }, () => {
     for (const done of [opened, other]) await done.close();
   });
 
+  it('loses nothing that another browser has changed since the form was opened', async () => {
+    const other = await fixture.openSignedIn();
+    await other.goto(here('/settings/web'));
+    await other.locator('#trustedProxies').fill('192.0.2.1\n192.0.2.2');
+    await statusOf(other, () => other.getByRole('button', { name: EN.t('web.try') }).click());
+    const opened = await openNew(other);
+    await keep(opened);
+    await opened.getByText(EN.t('web.end.kept')).waitFor();
+    const port = await freePort();
+    await tryPort(page, port);
+    await page.locator('#trial').waitFor();
+    const { trial } = fixture.services.webAccess;
+    assert.deepEqual([trial?.access.port, trial?.access.trustedProxies], [port, ['192.0.2.1', '192.0.2.2']]);
+    await page.getByRole('button', { name: EN.t('web.trial.back') }).click();
+    await page.getByText(EN.t('web.end.taken-back')).waitFor();
+    for (const done of [opened, other]) await done.close();
+  });
+
   it('is the new one as soon as it is confirmed there, still signed in; the old one is closed, after a restart too', async () => {
     const port = await freePort();
     await tryPort(page, port);

@@ -38,6 +38,8 @@ interface WebView {
   readonly trial: TrialView | undefined;
   readonly ended: { readonly tone: 'ok' | 'warn'; readonly words: string } | undefined;
   readonly form: WebForm;
+  /** What holds while the page is shown; it comes back with the form. */
+  readonly before: WebForm;
   /** Fields that start options settle. */
   readonly fixed: Readonly<Partial<Record<keyof WebAccess, true>>>;
   /** Why nothing can be changed here; empty where something can. */
@@ -73,7 +75,7 @@ export function showWebSettings(services: Services): RequestHandler {
   return async (req, res) => {
     const { trial, current } = services.webAccess;
     const kept = keptForm(req, res, services.clock.nowMs());
-    const form = kept === undefined ? typedOf(trial?.access ?? current) : sentForm(kept);
+    const form = kept === undefined ? typedOf(trial?.access ?? current) : changedForm(kept, typedOf(current));
     await renderWeb(services, req, res, 200, form, []);
   };
 }
@@ -83,7 +85,7 @@ export function tryWebSettings(services: Services): RequestHandler {
   return async (req, res) => {
     const { t, text, account } = pageOf(res);
     const { webAccess } = services;
-    const form = { ...sentForm(formOf(req)), ...fixedForm(webAccess.fixed) };
+    const form = { ...changedForm(formOf(req), typedOf(webAccess.current)), ...fixedForm(webAccess.fixed) };
     const parsed = parseWebAccess({ ...wantedOf(form), ...shownOf(webAccess.fixed) });
     const refuse = async (messages: readonly FieldMessage[]): Promise<void> => {
       await renderWeb(services, req, res, 422, form, messages);
@@ -170,6 +172,15 @@ function sentForm(form: Form): WebForm {
   return Object.fromEntries(FIELDS.map((name) => [name, form.text(name)])) as unknown as WebForm;
 }
 
+/** What was left as it stood in the page follows what holds now: another browser may have changed it meanwhile. */
+function changedForm(form: Form, current: WebForm): WebForm {
+  const lines = (text: string): string => text.replaceAll('\r\n', '\n');
+  const isUntouched = (name: string): boolean =>
+    form.has(`before-${name}`) && lines(form.text(name)) === lines(form.text(`before-${name}`));
+  const untouched = FIELDS.filter(isUntouched).map((name) => [name, current[name]]);
+  return { ...sentForm(form), ...(Object.fromEntries(untouched) as Partial<WebForm>) };
+}
+
 function fixedForm(fixed: FixedWebAccess): Partial<WebForm> {
   const typed = typedOf({ ...EMPTY, ...fixed });
   return Object.fromEntries(FIELDS.filter((name) => name in fixed).map((name) => [name, typed[name]]));
@@ -247,6 +258,7 @@ async function renderWeb(
         ? undefined
         : { tone: lastEnd.kind === 'not-confirmed' ? 'warn' : 'ok', words: t(`web.end.${lastEnd.kind}`) },
     form,
+    before: typedOf(webAccess.current),
     fixed: Object.fromEntries(Object.keys(webAccess.fixed).map((name) => [name, true])),
     fixedWords: isDsm ? t('web.fixed.dsm') : isAllFixed ? t('web.fixed.all') : '',
     listenWords: ['network', 'local'].includes(form.listen) ? t(`web.listen.${form.listen}`) : form.listen,
