@@ -1,4 +1,4 @@
-/** Every page through axe-core, in light and dark; by keyboard the focus is always to be seen. */
+/** Every page through axe-core, in light and dark; the focus and each state are to be seen, whatever the colours. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { violations } from '../support/axe.ts';
@@ -89,6 +89,33 @@ describe('every page is for everybody', { skip }, () => {
     }
   });
 
+  it('every state has a word that no other state has, and an icon: none is told by its colour alone', async () => {
+    const page = await fixture.openSignedIn();
+    await page.goto(`${fixture.origin}/tasks`);
+    const pills = await page.locator('.tasks .pill').evaluateAll((all) =>
+      all.map((pill) => ({
+        state: pill.getAttribute('data-state') ?? '',
+        words: pill.textContent.trim(),
+        icon: pill.querySelector('svg use')?.getAttribute('href')?.split('#')[1] ?? '',
+        iconWidth: pill.querySelector('svg')?.getBoundingClientRect().width ?? 0,
+      })),
+    );
+    const states = new Set(pills.map((pill) => pill.state));
+    assert.ok(states.size >= 5, [...states].join(' '));
+    assert.equal(new Set(pills.map((pill) => pill.words)).size, states.size);
+    for (const { state, words, icon, iconWidth } of pills) {
+      assert.ok(words !== '' && icon !== '' && iconWidth >= 12, `${state}: ${words} ${icon} ${iconWidth}`);
+    }
+  });
+
+  it('with the colours of the system every border is there, and with reduced motion nothing moves', async () => {
+    const page = await fixture.openSignedIn({ forcedColors: 'active', reducedMotion: 'reduce' });
+    for (const name of ['tasks', 'a running task', 'the edit page', 'security']) {
+      await page.goto(fixture.origin + (pages[name] ?? ''));
+      assert.deepEqual(await page.evaluate(faultsOfForcedColors), [], name);
+    }
+  });
+
   it('asks for nothing elsewhere, and no script or policy fails on the way', () => {
     assert.deepEqual(fixture.complaints, []);
   });
@@ -115,6 +142,24 @@ function faultsOfStructure(): string[] {
   }
   if (document.querySelector('[style]')) faults.push('an inline style');
   if (document.querySelector('script:not([src])')) faults.push('an inline script');
+  return faults;
+}
+
+/** Runs in the page, under forced colours and reduced motion: backgrounds and shadows are gone there. */
+function faultsOfForcedColors(): string[] {
+  const faults = document
+    .getAnimations()
+    .filter((animation) => animation.playState === 'running')
+    .map(() => 'something moves');
+  const fields = 'input:not([type="hidden"], [type="radio"], [type="checkbox"]), select, textarea';
+  for (const element of document.querySelectorAll(`.pill, .btn, .notice, progress, ${fields}`)) {
+    if (!element.checkVisibility({ checkVisibilityCSS: true }) || element.closest('.sr') || element.matches('.sr'))
+      continue;
+    const { borderTopStyle, borderTopWidth } = getComputedStyle(element);
+    if (borderTopStyle === 'none' || parseFloat(borderTopWidth) < 1) {
+      faults.push(`no border: ${element.outerHTML.slice(0, 100)}`);
+    }
+  }
   return faults;
 }
 
