@@ -234,9 +234,9 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   tables.markVanished(index, runId);
   tables.settleFolders(runId);
   assertNotHeld(context);
-  await durably(tables, () => retireVanished(tools));
   await proveContent(tools, new ProofTables(database.db));
   progress.enter('finishing');
+  await durably(tables, () => retireVanished(tools));
   if (isComplete(context)) await durably(tables, () => finishComplete(options, tools));
 }
 

@@ -53,8 +53,8 @@ const FILE_COLUMNS = `CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/'
   NULL AS moved_to`;
 const VERSION_COLUMNS = `path, size_bytes, modified_ms, mode, sha256, since_run, until_run, state,
   CASE WHEN folder IS NULL THEN NULL ELSE folder || '/' || local_path END AS place, origin, moved_to`;
-/** What a run is still moving counts as there: killed now, it leaves to the next run to say when it left. */
-const IS_OF_RUN = `since_run <= @run AND (until_run > @run OR (until_run = @run AND state = 'moving')) AND state <> 'pruning'`;
+/** What is still being moved counts as there: the run that finds it in one of its two places says when it left. */
+const IS_OF_RUN = `since_run <= @run AND (until_run > @run OR state = 'moving') AND state <> 'pruning'`;
 
 /**
  * What lay under `current/` at the end of a run, for any run that has not been pruned. Reads only; a run that is under way

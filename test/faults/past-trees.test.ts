@@ -64,6 +64,22 @@ describe('The tree as a run has left it whose disk failed', () => {
     assert.ok(failed > 1, `${failed} runs failed`);
   });
 
+  it('does not lack it either where the next run fails before it can look', async () => {
+    fixture.tree.writeFile('/page.html', 'first');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    fixture.tree.writeFile('/page.html', 'second');
+    disk.failAt(1, true, 'link');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'failed');
+    disk.failAt(1, true);
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'failed');
+    disk.failAt(undefined);
+    const runId = lastRun();
+    const before = treeAsOf(runId);
+    assert.ok('/page.html' in before, JSON.stringify(before));
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    assert.deepEqual(treeAsOf(runId), before);
+  });
+
   it('claims no version that the disk did not take any more', async () => {
     fixture.tree.writeFile('/page.html', 'first');
     assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');

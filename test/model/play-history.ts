@@ -221,7 +221,7 @@ class Player {
       if (earlier.length > 0) this.#moments = withoutRepeats([...earlier, ...during]);
       return;
     }
-    const outcome = report?.outcome ?? 'cancelled';
+    const outcome = outcomeOf(report);
     const isResumed =
       report === undefined || this.#fixture.notices().some((notice) => notice.startsWith('run-resumed'));
     const moments = isResumed && earlier.length > 0 ? withoutRepeats([...earlier, ...during]) : during;
@@ -245,7 +245,8 @@ class Player {
       this.#past.afterRun(facts, isCutOff ? undefined : now);
     }
     const isWorkLeft = this.#fixture.hasWorkLeft();
-    this.#moments = isWorkLeft ? [...moments] : [];
+    // A run that ended before it came to the work has left it as it was.
+    this.#moments = isWorkLeft ? withoutRepeats(outcome === 'failed' ? [...earlier, ...moments] : moments) : [];
     this.#wasLiedTo = isWorkLeft && isLiedTo;
   }
 
@@ -289,6 +290,12 @@ class Player {
   #count(what: string): void {
     this.#tally.set(what, (this.#tally.get(what) ?? 0) + 1);
   }
+}
+
+/** What a run has concluded from. The manifest comes last: where the disk does not take it, all else had been seen. */
+function outcomeOf(report: RunReport | undefined): RunReport['outcome'] {
+  const isAllButManifest = report?.failures.every(({ path }) => path === '/manifest.jsonl') === true;
+  return report?.outcome === 'incomplete' && isAllButManifest ? 'complete' : (report?.outcome ?? 'cancelled');
 }
 
 function withoutRepeats(moments: readonly SiteState[]): SiteState[] {

@@ -284,6 +284,8 @@ export class BackupFixture {
       source: { protocol, host, port, user, password: password.reveal(), folder },
       target: { folder: this.targetFolder },
       retries,
+      // Transfers are counted: none but those that the backup itself needs.
+      verification: { sampleBytes: 0, rehashDays: 0 },
     });
   }
 
