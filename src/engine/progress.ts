@@ -53,6 +53,8 @@ export class ProgressMeter {
   bytesDone = 0;
   /** Content bytes received, repeated ones included. */
   bytesReceived = 0;
+  /** Of these, what was read again only to compare it. */
+  bytesCompared = 0;
   connections = 0;
   retries = 0;
   currentPath: string | undefined;

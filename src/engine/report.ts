@@ -46,7 +46,7 @@ export function finishReport(input: ReportInput): RunReport {
     outcome: outcomeOf(cause, failureCount + foldersIncomplete),
     isDryRun,
     counts,
-    bytes: progress.bytesReceived,
+    bytes: progress.bytesReceived - progress.bytesCompared,
     durationMs: progress.elapsedMs,
     folders,
     cause: cause === undefined ? undefined : { path: '/', code: cause.code, detail: cause.detail, facts: cause.facts },

@@ -39,7 +39,7 @@ export interface RunReport {
   readonly outcome: RunOutcome;
   readonly isDryRun: boolean;
   readonly counts: RunCounts;
-  /** Bytes received as file content, repeated ones included. */
+  /** Bytes received as file content, repeated ones included; without those that were read again only to compare them. */
   readonly bytes: number;
   readonly durationMs: number;
   readonly folders: { readonly complete: number; readonly incomplete: number };

@@ -173,6 +173,7 @@ class ContentCheck implements WorkQueue<Sample> {
       write: (chunk: Buffer, _encoding, done) => {
         hash.update(chunk);
         progress.bytesReceived += chunk.length;
+        progress.bytesCompared += chunk.length;
         progress.touch();
         // Of scope `session`: the rest of the file would only stand in the way of what comes next.
         if (clock.steadyMs() >= this.#endMs) {
