@@ -23,6 +23,7 @@ mkdir -p "$(dirname "$node")" "$root/volume1" "$root/usr/syno/bin"
 touch "$node"
 mount --bind "$3" "$node"
 # Nothing of the checkout is on a NAS: a package that reaches back into it fails.
+mkdir -p "$root$2"
 mount -t tmpfs none "$root$2"
 
 ip link set lo up

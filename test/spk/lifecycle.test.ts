@@ -137,6 +137,14 @@ describe('the package on a NAS', { skip }, () => {
     site.tree.writeFile('/index.html', 'hello again');
     await page.goto(`${origin}/tasks`);
     await page.getByRole('link', { name: 'Atelier Martin' }).first().click();
+    // What a run reads again to compare it would be taken for what it transfers again.
+    await page
+      .locator('.head')
+      .getByRole('link', { name: EN.t('act.edit') })
+      .click();
+    await page.locator('#sample').fill('');
+    await page.getByRole('button', { name: EN.t('act.save'), exact: true }).click();
+    await page.waitForURL(/\/tasks\/\d+-atelier-martin$/);
     await page
       .getByRole('button', { name: EN.t('act.backup') })
       .first()

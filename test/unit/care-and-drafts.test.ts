@@ -174,7 +174,9 @@ describe('jobs', () => {
 
 describe('the settings of the product', () => {
   it('are accepted as they are by default', () => {
-    assert.deepEqual(parseAppSettings(DEFAULT_APP_SETTINGS), { changes: DEFAULT_APP_SETTINGS });
+    // How the pages are reached has a form of its own, which tries it first.
+    const settings = Object.fromEntries(Object.entries(DEFAULT_APP_SETTINGS).filter(([name]) => name !== 'web'));
+    assert.deepEqual(parseAppSettings(settings), { changes: settings });
   });
 
   it('are refused field by field', () => {
