@@ -10,6 +10,9 @@ import { readPastTree } from '../support/read-past-tree.ts';
 
 const ARCHIVE: RunOverrides = { deletion: { rule: 'archive' }, attempts: 2 };
 
+/** Link, flush, rename and flush are over by then. */
+const CALLS_TO_A_RECORD = 16;
+
 let fixture: BackupFixture;
 let disk: FailingDisk;
 
@@ -62,6 +65,24 @@ describe('The tree as a run has left it whose disk failed', () => {
       if (report.outcome === 'failed') failed++;
     }
     assert.ok(failed > 1, `${failed} runs failed`);
+  });
+
+  it('holds no record of a file that did not get its place, whichever call the disk refuses from then on', async () => {
+    let failed = 0;
+    for (let call = 1; ; call++) {
+      fixture.tree.writeFile('/page.html', `page ${call}`);
+      assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+      fixture.tree.writeFile('/page.html', `page ${call} anew`);
+      // Counted from the one that gives the older content its place.
+      disk.failAt(call, true, 'link');
+      const { outcome } = await fixture.run(ARCHIVE);
+      const isMet = disk.calls >= call;
+      disk.failAt(undefined);
+      fixture.assertInvariants();
+      if (outcome === 'failed') failed++;
+      if (!isMet || call >= CALLS_TO_A_RECORD) break;
+    }
+    assert.ok(failed >= 4, `${failed} runs failed`);
   });
 
   it('does not lack it either where the next run fails before it can look', async () => {

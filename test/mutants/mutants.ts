@@ -23,7 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
       await this.#place(arrival);
 `,
     tests: ['faults/past-trees.test.ts'],
-    pattern: 'does not lack a file',
+    pattern: 'holds no record of a file',
   },
   {
     name: 'no size check',
@@ -161,6 +161,6 @@ export const MUTANTS: readonly Mutant[] = [
     text: "(until_run > @run OR state = 'moving')",
     replacement: 'until_run > @run',
     tests: ['faults/past-trees.test.ts'],
-    pattern: 'does not lack a file',
+    pattern: 'does not lack',
   },
 ];
