@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { RunReport } from '../../src/engine/run-report.ts';
 import { BackupError } from '../../src/errors.ts';
-import { systemFs } from '../../src/local/target-fs.ts';
-import type { TargetFile, TargetFs } from '../../src/local/target-fs.ts';
 import { BackupFixture, assertFailed } from '../support/backup-fixture.ts';
+import { FailingDisk } from '../support/failing-disk.ts';
 import type { ScriptedTree } from '../support/scripted-ftp-tree.ts';
 
 const FILES = 400;
@@ -225,43 +224,13 @@ describe('A target of somebody else', () => {
 });
 
 describe('A disk call that fails', () => {
-  const real: TargetFs = { ...systemFs };
-  let calls = 0;
-  let failsAt: (call: number) => boolean = () => false;
-
-  const meet = (): void => {
-    if (!failsAt(++calls)) return;
-    throw Object.assign(new Error('EIO: injected'), { errno: -constants.errno.EIO, code: 'EIO', syscall: 'test' });
-  };
-  const wrapFile = (file: TargetFile): TargetFile => ({
-    read: async (...args) => (meet(), file.read(...args)),
-    write: async (...args) => (meet(), file.write(...args)),
-    truncate: async (size) => (meet(), file.truncate(size)),
-    utimes: async (...args) => (meet(), file.utimes(...args)),
-    sync: async () => (meet(), file.sync()),
-    close: async () => {
-      await file.close();
-      meet();
-    },
-  });
+  let disk: FailingDisk;
 
   before(() => {
-    Object.assign(systemFs, {
-      open: async (...args) => (meet(), wrapFile(await real.open(...args))),
-      link: async (...args) => (meet(), real.link(...args)),
-      mkdir: async (...args) => (meet(), real.mkdir(...args)),
-      lstat: async (...args) => (meet(), real.lstat(...args)),
-      lutimes: async (...args) => (meet(), real.lutimes(...args)),
-      readdir: async (...args) => (meet(), real.readdir(...args)),
-      realpath: async (...args) => (meet(), real.realpath(...args)),
-      rename: async (...args) => (meet(), real.rename(...args)),
-      rmdir: async (...args) => (meet(), real.rmdir(...args)),
-      statfs: async (...args) => (meet(), real.statfs(...args)),
-      unlink: async (...args) => (meet(), real.unlink(...args)),
-    } satisfies TargetFs);
+    disk = new FailingDisk();
   });
   after(() => {
-    Object.assign(systemFs, real);
+    disk.remove();
   });
 
   /** A run in which files come, change, and change places with folders. */
@@ -300,11 +269,10 @@ describe('A disk call that fails', () => {
           await firstRun(fixture);
           const whole = new Set([...fixture.snapshot().values()].map(({ sha256 }) => sha256));
           for (const file of fixture.tree.files()) whole.add(createHash('sha256').update(file.read()).digest('hex'));
-          calls = 0;
-          failsAt = (call) => call === at || (lasts && call > at);
+          disk.failAt(at, lasts);
           const report = await fixture.run({ ...archive, attempts: 2 });
-          const hasMet = calls >= at;
-          failsAt = () => false;
+          const hasMet = disk.calls >= at;
+          disk.failAt(undefined);
           for (const [path, { sha256 }] of fixture.snapshot()) assert.ok(whole.has(sha256), `not whole: ${path}`);
           if (hasMet && lasts) assert.notEqual(report.outcome, 'complete', `call ${at}`);
           const next = await fixture.run(archive);
@@ -314,7 +282,7 @@ describe('A disk call that fails', () => {
         } catch (error) {
           throw new Error(`call ${at} of ${total}`, { cause: error });
         } finally {
-          failsAt = () => false;
+          disk.failAt(undefined);
           await fixture.end();
         }
       }
@@ -326,9 +294,9 @@ describe('A disk call that fails', () => {
     const fixture = await BackupFixture.start();
     try {
       await firstRun(fixture);
-      calls = 0;
+      disk.failAt(undefined);
       await fixture.run(archive);
-      return calls;
+      return disk.calls;
     } finally {
       await fixture.end();
     }

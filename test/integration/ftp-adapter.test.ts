@@ -3,11 +3,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
-import { BackupError, isBackupError } from '../../src/errors.ts';
-import type { RemotePath, RemoteSession, RemoteSource } from '../../src/remote/remote.ts';
+import { BackupError } from '../../src/errors.ts';
+import type { RemotePath, RemoteSource } from '../../src/remote/remote.ts';
 import { SERVER_SOFTWARE, whyServerIsMissing } from '../support/debian-package-files.ts';
-import { Basket, listFolder, tracedSource, withSession } from '../support/ftp-session-fixture.ts';
+import { Basket, listFolder, openPatiently, tracedSource, withSession } from '../support/ftp-session-fixture.ts';
 import { startRealServer } from '../support/real-ftp-servers.ts';
 import type { RealServer } from '../support/real-ftp-servers.ts';
 import { TREE_TIME_MS, bytesOf, snapshotFolder, writeTree } from '../support/tree-compare.ts';
@@ -19,18 +18,6 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
     () => 'success',
     (error: unknown) => (error instanceof BackupError ? error.code : String(error)),
   );
-}
-
-/** A server may count a connection for a moment that was closed here. */
-async function openPatiently(source: RemoteSource): Promise<RemoteSession> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await source.open(new AbortController().signal);
-    } catch (error) {
-      if (tries === 50 || !isBackupError(error, 'server-busy')) throw error;
-      await systemClock.sleep(100);
-    }
-  }
 }
 
 for (const software of SERVER_SOFTWARE) {
@@ -140,7 +127,7 @@ for (const software of SERVER_SOFTWARE) {
         const wrong = tracedSource({ port, user, password: 'wrong', protocol, fingerprint, connectSeconds: 15 }).source;
         assert.equal(await codeOf(wrong.open(new AbortController().signal)), 'login-rejected');
         const { signal } = new AbortController();
-        const sessions = [await source.open(signal), await source.open(signal), await source.open(signal)];
+        const sessions = [await openPatiently(source), await openPatiently(source), await openPatiently(source)];
         assert.equal(await codeOf(source.open(signal)), 'server-busy');
         for (const session of sessions) session.close();
       });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/clock.ts';
+import { isBackupError } from '../../src/errors.ts';
 import { openSource } from '../../src/remote/open-source.ts';
 import type { FolderListing, RemoteEntry, RemotePath, RemoteSession, RemoteSource } from '../../src/remote/remote.ts';
 import { Secret } from '../../src/settings/secret.ts';
@@ -54,8 +55,20 @@ export function tracedSource(options: FixtureOptions): {
   return { source: openSource(sourceSettings(options), { clock: hastyClock, log, connectionTrace }), trace, events };
 }
 
+/** A session on a server that may still count connections, for a moment, that were closed here (vsftpd 3.0.3 does). */
+export async function openPatiently(source: RemoteSource): Promise<RemoteSession> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await source.open(new AbortController().signal);
+    } catch (error) {
+      if (tries === 50 || !isBackupError(error, 'server-busy')) throw error;
+      await systemClock.sleep(100);
+    }
+  }
+}
+
 export async function withSession<T>(source: RemoteSource, work: (session: RemoteSession) => Promise<T>): Promise<T> {
-  const session = await source.open(new AbortController().signal);
+  const session = await openPatiently(source);
   try {
     return await work(session);
   } finally {
