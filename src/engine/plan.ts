@@ -164,7 +164,7 @@ class FolderPlan {
     if (this.#folder.incomplete !== undefined) return false;
     const reason = 'a file has taken its place';
     const localName = lastName(folder.localPath);
-    this.#addStep('retire-folder', reason, entry.name, localName, 0, index.filesBelow(folder.path));
+    this.#addStep('retire-folder', reason, entry.name, localName, 0, this.#context.subtrees.filesBelow(folder.path));
     this.#context.names.release(nameKey(localName, this.#options.limits));
     return true;
   }
@@ -207,14 +207,14 @@ class FolderPlan {
   }
 
   #noteVanishedSubfolders(): void {
-    const { index, tables } = this.#context;
+    const { index, subtrees, tables } = this.#context;
     for (const path of tables.vanishedSubfolders(this.#folder.id, this.#record.id, this.#folder.path)) {
       const folder = index.folder(path);
       if (folder === undefined) continue;
       const name = lastName(path);
       // A file in its place retires it, which says more.
       if (tables.entry(this.#folder.id, name)?.type === 'file') continue;
-      this.#addStep('vanish-folder', 'vanished', name, lastName(folder.localPath), 0, index.presentFilesBelow(path));
+      this.#addStep('vanish-folder', 'vanished', name, lastName(folder.localPath), 0, subtrees.presentFilesBelow(path));
     }
   }
 

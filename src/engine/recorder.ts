@@ -195,14 +195,14 @@ export class Recorder {
   }
 
   async #place({ part, step }: Pending): Promise<void> {
-    const { tables, index } = this.#context;
+    const { tables, subtrees } = this.#context;
     const path = step.localPath as LocalPath;
     try {
       await part.moveTo(path);
     } catch (error) {
       const isFolder = isBackupError(error) && error.scope === 'file' && (await this.#target.kindOf(path)) === 'folder';
       // What the index claims to lie in it must not leave unnoticed.
-      if (!isFolder || index.filesBelow(tables.pathOf(step)) > 0) throw error;
+      if (!isFolder || subtrees.filesBelow(tables.pathOf(step)) > 0) throw error;
       await this.#target.retire(path, this.#versionName);
       await part.moveTo(path);
     }

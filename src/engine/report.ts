@@ -11,6 +11,7 @@ import type { Logger } from '../log.ts';
 import type { HoldFindings } from '../state/hold-store.ts';
 import { RUN_EVENTS_MAX } from '../state/run-log.ts';
 import type { RunLog } from '../state/run-log.ts';
+import type { RunResults } from '../state/run-results.ts';
 import type { RunTables } from '../state/run-tables.ts';
 import type { ProgressMeter } from './progress.ts';
 import { REPORT_FAILURES_MAX } from './run-report.ts';
@@ -27,6 +28,7 @@ export interface ReportInput {
   readonly runId: number;
   readonly runLog: RunLog;
   readonly tables: RunTables;
+  readonly results: RunResults;
   readonly progress: ProgressMeter;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,10 +38,10 @@ export interface ReportInput {
 
 /** Counts what the tables hold, closes the run in its log, and drops the work of a run that came to its end. */
 export function finishReport(input: ReportInput): RunReport {
-  const { cause, held, isDryRun, runId, runLog, tables, progress, clock, log } = input;
-  const { foldersComplete, foldersIncomplete, ...counts } = tables.counts();
-  const stored = tables.failures(RUN_EVENTS_MAX).map(runFailure);
-  const failureCount = tables.failureCount();
+  const { cause, held, isDryRun, runId, runLog, tables, results, progress, clock, log } = input;
+  const { foldersComplete, foldersIncomplete, ...counts } = results.counts();
+  const stored = results.failures(RUN_EVENTS_MAX).map(runFailure);
+  const failureCount = results.failureCount();
   const folders = { complete: foldersComplete, incomplete: foldersIncomplete };
   const failureCodes = countCodes(stored);
   const report: RunReport = {
@@ -53,7 +55,7 @@ export function finishReport(input: ReportInput): RunReport {
     failures: stored.slice(0, REPORT_FAILURES_MAX),
     failureCount,
     failureCodes,
-    stored: tables.storedTotals(),
+    stored: results.storedTotals(),
     certificate: certificateOf(
       input,
       folders,
@@ -62,7 +64,7 @@ export function finishReport(input: ReportInput): RunReport {
     ),
     held: held === undefined ? undefined : heldFacts(held),
   };
-  const changes = tables.changes(RUN_EVENTS_MAX);
+  const changes = results.changes(RUN_EVENTS_MAX);
   const atMs = clock.nowMs();
   tables.transaction(() => {
     for (const { path, code, detail } of stored) runLog.add(runId, { atMs, level: 'failure', code, path, detail });

@@ -42,8 +42,8 @@ export async function retireVanished(tools: RetireTools): Promise<void> {
 }
 
 /** Whether the run, as far as it has come, is one whose outcome is complete. */
-export function isComplete({ tables }: RunContext): boolean {
-  return tables.failureCount() === 0 && tables.counts().foldersIncomplete === 0;
+export function isComplete({ results }: RunContext): boolean {
+  return results.failureCount() === 0 && results.counts().foldersIncomplete === 0;
 }
 
 async function retireSteps(tools: RetireTools, steps: readonly Step[]): Promise<void> {
@@ -67,7 +67,7 @@ async function retireSteps(tools: RetireTools, steps: readonly Step[]): Promise<
 
 /** Folders that have gone from the server, and in which nothing lies any more. */
 async function removeEmptyFolders({ context, target }: RetireTools, confirmedRun: number): Promise<void> {
-  const { index, tables, runId } = context;
+  const { index, subtrees, tables, runId } = context;
   for (let before = ''; ;) {
     const folders = index.missingFolders(confirmedRun, before, PAGE);
     const last = folders.at(-1);
@@ -79,7 +79,7 @@ async function removeEmptyFolders({ context, target }: RetireTools, confirmedRun
       // What somebody else has laid there keeps the folder on the disk.
       await target.versions.removeEmptyFolder(folder.localPath as LocalPath);
       tables.transaction(() => {
-        index.removeSubtree(folder.path, runId);
+        subtrees.removeSubtree(folder.path, runId);
         tables.noteChange(runId);
       });
     }

@@ -68,7 +68,7 @@ export async function retireSubtree(
   const { context, target } = tools;
   let firstError: BackupError | undefined;
   for (let after = { folder: '', name: '' }; ;) {
-    const files = context.index.filesInSubtree(path, after, BATCH_FILES_MAX);
+    const files = context.subtrees.filesInSubtree(path, after, BATCH_FILES_MAX);
     const last = files.at(-1);
     if (last === undefined) break;
     after = { folder: last.folderPath, name: last.name };
@@ -83,14 +83,14 @@ export async function retireSubtree(
   }
   if (firstError !== undefined) return firstError;
   for (let before = ''; ;) {
-    const folders = context.index.foldersInSubtree(path, before, FOLDERS_PAGE);
+    const folders = context.subtrees.foldersInSubtree(path, before, FOLDERS_PAGE);
     const last = folders.at(-1);
     if (last === undefined) break;
     before = last.path;
     for (const { localPath } of folders) await target.versions.removeEmptyFolder(localPath as LocalPath);
   }
   context.tables.transaction(() => {
-    context.index.removeSubtree(path, context.runId);
+    context.subtrees.removeSubtree(path, context.runId);
     context.tables.noteChange(context.runId);
   });
   return undefined;

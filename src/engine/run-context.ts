@@ -7,7 +7,9 @@ import type { FileIndex } from '../state/file-index.ts';
 import type { GuardTables } from '../state/guard-tables.ts';
 import type { HoldStore } from '../state/hold-store.ts';
 import type { NameRegister } from '../state/name-register.ts';
+import type { RunResults } from '../state/run-results.ts';
 import type { RunTables } from '../state/run-tables.ts';
+import type { SubtreeIndex } from '../state/subtree-index.ts';
 import type { VersionIndex } from '../state/version-index.ts';
 import type { ProgressMeter } from './progress.ts';
 import type { SessionPool } from './session-pool.ts';
@@ -22,7 +24,9 @@ export interface RunContext {
   /** Everything beside a listing that decides what the listing means; part of each fingerprint. */
   readonly fingerprintSalt: string;
   readonly tables: RunTables;
+  readonly results: RunResults;
   readonly index: FileIndex;
+  readonly subtrees: SubtreeIndex;
   readonly versions: VersionIndex;
   readonly names: NameRegister;
   readonly guards: GuardTables;

@@ -21,7 +21,9 @@ import { ProofTables } from '../state/proof-tables.ts';
 import type { RestorePoint } from '../state/restore-points.ts';
 import { RenameTables } from '../state/rename-tables.ts';
 import { RunLog } from '../state/run-log.ts';
+import { RunResults } from '../state/run-results.ts';
 import { RunTables } from '../state/run-tables.ts';
+import { SubtreeIndex } from '../state/subtree-index.ts';
 import { ShiftTables } from '../state/shift-tables.ts';
 import type { TaskDatabase } from '../state/task-database.ts';
 import { VersionIndex } from '../state/version-index.ts';
@@ -32,6 +34,7 @@ import { prune } from './prune.ts';
 import { ProgressMeter } from './progress.ts';
 import type { ProgressSnapshot } from './progress.ts';
 import { leaveManifest, proveContent } from './prove.ts';
+import { markVanished } from './mark-vanished.ts';
 import { finishReport } from './report.ts';
 import type { RetireTools } from './retire.ts';
 import { isComplete, retireVanished } from './retire-vanished.ts';
@@ -101,7 +104,19 @@ export async function executeRun(options: RunOptions): Promise<RunReport> {
   const held = cause?.code === 'guard-held' ? new HoldStore(database.db).open() : undefined;
   const { capabilities } = started;
   const proof = isDryRun || capabilities === undefined ? undefined : { capabilities, db: database.db };
-  return finishReport({ cause, held, isDryRun, runId, runLog, tables, progress, clock, log, proof });
+  return finishReport({
+    cause,
+    held,
+    isDryRun,
+    runId,
+    runLog,
+    tables,
+    results: new RunResults(database.db),
+    progress,
+    clock,
+    log,
+    proof,
+  });
 }
 
 interface Started {
@@ -153,7 +168,9 @@ async function work(options: RunOptions, started: Started): Promise<BackupError 
     filter: compileFilter(settings.filters),
     fingerprintSalt: createHash('sha256').update(JSON.stringify(settings.filters)).digest('hex'),
     tables,
+    results: new RunResults(database.db),
     index: new FileIndex(database.db),
+    subtrees: new SubtreeIndex(database.db),
     versions: new VersionIndex(database.db),
     names: new NameRegister(database.db),
     guards: new GuardTables(database.db),
@@ -231,7 +248,7 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   if (signal.aborted) throw new BackupError('cancelled');
 
   progress.enter('verifying');
-  tables.markVanished(index, runId);
+  markVanished(context);
   tables.settleFolders(runId);
   assertNotHeld(context);
   await proveContent(tools, new ProofTables(database.db));
@@ -346,7 +363,7 @@ async function beginWork(
     });
     context.notice('run-resumed', undefined, String(resumes));
   }
-  const counts = tables.counts();
+  const counts = context.results.counts();
   progress.foldersListed = counts.foldersComplete;
   progress.filesListed = counts.listed;
   progress.foldersWaiting = tables.waitingCount();

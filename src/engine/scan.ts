@@ -67,7 +67,7 @@ class FolderScanner {
       listing.entryCount === 0 &&
       listing.incomplete === undefined &&
       indexed !== undefined &&
-      (indexed.entryCount > 0 || this.#context.index.presentFilesBelow(folder.path) > 0);
+      (indexed.entryCount > 0 || this.#context.subtrees.presentFilesBelow(folder.path) > 0);
     if (isEmptied) {
       // Some servers answer a folder that they cannot read with an empty success: ask another connection.
       ({ listing, collected } = await this.#list(await renew(), folder));

@@ -125,8 +125,8 @@ async function makeWayFor(tools: RetireTools, step: Step): Promise<void> {
 }
 
 /** Parts stay for the files that this run could not bring, and for all where a folder was not seen. */
-async function removeUselessParts({ tables }: RunContext, target: Target): Promise<void> {
-  if (tables.counts().foldersIncomplete > 0) return;
+async function removeUselessParts({ tables, results }: RunContext, target: Target): Promise<void> {
+  if (results.counts().foldersIncomplete > 0) return;
   const useful = new Set<string>();
   for (const step of tables.steps('failed', ['download', 'recheck'], 0, PARTS_KEPT_MAX)) {
     const entry = tables.entry(step.runFolderId, step.name);

@@ -1,5 +1,4 @@
 import type Database from 'better-sqlite3';
-import type { FileIndex } from './file-index.ts';
 import { entryRow, runFolder, stepRow } from './run-rows.ts';
 import type {
   Arrived,
@@ -19,10 +18,6 @@ import type {
   WorkStage,
 } from './run-rows.ts';
 import { Statements } from './statements.ts';
-
-const STEPS_PAGE = 500;
-/** Of a step that marks what has gone: it stays, by decision. */
-const KEPT_REASON = 'kept';
 
 /** The work of one run: what was seen, what is to be done, how far it is. Every method is a statement or a transaction. */
 export class RunTables {
@@ -352,24 +347,7 @@ export class RunTables {
       .get() as { files: number; bytes: number };
   }
 
-  // --- report
-
-  /** Marks in the index what has gone from folders that were seen whole. */
-  markVanished(index: FileIndex, runId: number): void {
-    this.transaction(() => {
-      for (;;) {
-        const steps = this.steps('todo', ['vanish', 'vanish-folder'], 0, STEPS_PAGE);
-        if (steps.length === 0) return;
-        for (const step of steps) {
-          const isKept = step.reason === KEPT_REASON;
-          if (step.action === 'vanish') {
-            index.markFileMissing(this.folderIdOf(step.runFolderId), step.name, runId, isKept);
-          } else index.markSubtreeMissing(this.pathOf(step), runId, isKept);
-          this.setStep(step.id, 'done');
-        }
-      }
-    });
-  }
+  // --- finish
 
   /** The remote path that a step is about. */
   pathOf(step: Step): string {
@@ -398,100 +376,5 @@ export class RunTables {
            AND EXISTS (SELECT 1 FROM file WHERE file.folder_id = folder.id AND (is_unsettled = 1 OR doubt IS NOT NULL))`,
       )
       .run();
-  }
-
-  counts(): {
-    listed: number;
-    unchanged: number;
-    new: number;
-    changed: number;
-    renamed: number;
-    vanished: number;
-    downloaded: number;
-    failed: number;
-    retired: number;
-    foldersComplete: number;
-    foldersIncomplete: number;
-  } {
-    const folders = this.#statements
-      .sql(
-        `SELECT coalesce(sum(file_count), 0) AS listed,
-           coalesce(sum(CASE WHEN is_unchanged THEN file_count ELSE unchanged_count END), 0) AS unchanged,
-           count(*) FILTER (WHERE state = 'listed' AND incomplete IS NULL) AS foldersComplete,
-           count(*) FILTER (WHERE state <> 'listed' OR incomplete IS NOT NULL) AS foldersIncomplete
-         FROM run_folder`,
-      )
-      .get() as { listed: number; unchanged: number; foldersComplete: number; foldersIncomplete: number };
-    const steps = this.#statements
-      .sql(
-        `SELECT
-           count(*) FILTER (WHERE action = 'download' AND reason = 'new') AS new,
-           count(*) FILTER (WHERE (action = 'download' AND reason <> 'new') OR (action = 'recheck' AND state <> 'done'))
-             AS changed,
-           count(*) FILTER (WHERE action = 'rename') AS renamed,
-           count(*) FILTER (WHERE action = 'recheck' AND state = 'done') AS rechecked,
-           coalesce(sum(file_count) FILTER (WHERE action IN ('vanish', 'vanish-folder')), 0) AS vanished,
-           count(*) FILTER (WHERE action = 'download' AND state = 'done') AS downloaded,
-           count(*) FILTER (WHERE state = 'failed') AS failed,
-           coalesce(sum(file_count) FILTER (WHERE action IN ('retire', 'retire-folder', 'retire-vanished') AND state = 'done'), 0) AS retired
-         FROM run_step`,
-      )
-      .get() as {
-      new: number;
-      changed: number;
-      renamed: number;
-      rechecked: number;
-      vanished: number;
-      downloaded: number;
-      failed: number;
-      retired: number;
-    };
-    const { rechecked, ...rest } = steps;
-    return { ...folders, ...rest, unchanged: folders.unchanged + rechecked };
-  }
-
-  /** What was asked for and not got, folders first. `path` is the server's bytes as latin1 text. */
-  failures(limit: number): { path: string; code: string; detail: string | undefined }[] {
-    const rows = this.#statements
-      .sql(
-        `SELECT path, incomplete AS code, detail FROM run_folder WHERE incomplete IS NOT NULL
-         UNION ALL
-         SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name, error_code, error_detail
-           FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id WHERE run_step.state = 'failed'
-         LIMIT ?`,
-      )
-      .all(limit) as { path: string; code: string; detail: string | null }[];
-    return rows.map((row) => ({ path: row.path, code: row.code, detail: row.detail ?? undefined }));
-  }
-
-  /** Files that this work has brought, found gone or moved away, in the order of the plan. Paths as in `failures`. */
-  changes(limit: number): { path: string; code: string; sizeBytes: number }[] {
-    return this.#statements
-      .sql(
-        `SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name AS path,
-           CASE WHEN action LIKE 'vanish%' THEN 'vanished' WHEN action LIKE 'retire%' THEN 'retired'
-             WHEN reason IN ('new', 'renamed') THEN 'new' ELSE 'changed' END AS code,
-           coalesce(got_size, size_bytes) AS sizeBytes
-         FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id
-         WHERE run_step.state = 'done' AND action NOT IN ('recheck', 'reject') ORDER BY run_step.id LIMIT ?`,
-      )
-      .all(limit) as { path: string; code: string; sizeBytes: number }[];
-  }
-
-  /** What the index says lies under `current/`. */
-  storedTotals(): { files: number; bytes: number } {
-    return this.#statements.sql('SELECT count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes FROM file').get() as {
-      files: number;
-      bytes: number;
-    };
-  }
-
-  failureCount(): number {
-    return this.#statements
-      .value(
-        `SELECT (SELECT count(*) FROM run_folder WHERE incomplete IS NOT NULL)
-           + (SELECT count(*) FROM run_step WHERE state = 'failed')`,
-      )
-      .get() as number;
   }
 }

@@ -85,8 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'retire from an incomplete run',
     file: 'engine/retire-vanished.ts',
-    text: 'return tables.failureCount() === 0 && tables.counts().foldersIncomplete === 0;',
-    replacement: 'return tables.failureCount() >= 0;',
+    text: 'return results.failureCount() === 0 && results.counts().foldersIncomplete === 0;',
+    replacement: 'return results.failureCount() >= 0;',
     tests: ['integration/versions.test.ts'],
     pattern: 'stays while a run is not complete',
   },

@@ -12,7 +12,10 @@ import { openDatabase } from '../../src/state/database.ts';
 import { FileIndex } from '../../src/state/file-index.ts';
 import { TASK_MIGRATIONS } from '../../src/state/migrations/task-migrations.ts';
 import { NameRegister } from '../../src/state/name-register.ts';
+import { RunResults } from '../../src/state/run-results.ts';
 import { RunTables } from '../../src/state/run-tables.ts';
+import { SubtreeIndex } from '../../src/state/subtree-index.ts';
+import { markVanished } from '../../src/engine/mark-vanished.ts';
 import type { EntryRow } from '../../src/state/run-rows.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { bytesOf } from '../support/tree-compare.ts';
@@ -49,7 +52,9 @@ const cut = (...entries: EntryRow[]): Listed => ({ entries, incomplete: 'listing
 class PlanBench {
   readonly #db = openDatabase(':memory:', TASK_MIGRATIONS);
   readonly tables = new RunTables(this.#db);
+  readonly results = new RunResults(this.#db);
   readonly index = new FileIndex(this.#db);
+  readonly subtrees = new SubtreeIndex(this.#db);
   readonly notices: string[] = [];
   readonly #limits: NameLimits;
   readonly #context: RunContext;
@@ -81,7 +86,9 @@ class PlanBench {
       filter: compileFilter(filters),
       fingerprintSalt: '',
       tables: this.tables,
+      results: this.results,
       index: this.index,
+      subtrees: this.subtrees,
       names: new NameRegister(this.#db),
       progress: new ProgressMeter(clock, undefined),
       clock,
@@ -108,7 +115,7 @@ class PlanBench {
     for (const step of this.tables.steps('todo', ['retire', 'retire-folder'], 0, 10_000)) {
       const path = this.#pathOf(step.runFolderId, step.name);
       if (step.action === 'retire') this.index.removeFile(this.tables.folderIdOf(step.runFolderId), step.name);
-      else this.index.removeSubtree(path, 1);
+      else this.subtrees.removeSubtree(path, 1);
       this.tables.setStep(step.id, 'done');
     }
     for (const step of this.tables.steps('todo', ['download', 'recheck'], 0, 10_000)) {
@@ -119,7 +126,7 @@ class PlanBench {
       this.index.putFile(this.tables.folderIdOf(step.runFolderId), record, this.#runId);
       this.tables.setStep(step.id, 'done');
     }
-    this.tables.markVanished(this.index, this.#runId);
+    markVanished({ tables: this.tables, index: this.index, subtrees: this.subtrees, runId: this.#runId });
     this.tables.settleFolders(this.#runId);
   }
 
@@ -219,7 +226,7 @@ describe('the plan', () => {
       'download /img/old/0.jpg (new)',
     ]);
     assert.deepEqual(await bench.plan(SITE), []);
-    assert.equal(bench.tables.counts().unchanged, 5);
+    assert.equal(bench.results.counts().unchanged, 5);
     assert.deepEqual(bench.tables.entries(1, '', 10), [], 'a folder that is as it was costs more than its row');
   });
 
@@ -230,7 +237,7 @@ describe('the plan', () => {
     const first = await bench.plan(seen);
     await bench.planAgain();
     assert.deepEqual(bench.steps(), first);
-    assert.equal(bench.tables.counts().unchanged, 0);
+    assert.equal(bench.results.counts().unchanged, 0);
   });
 
   it('compares entry by entry after a run that did not bring all', async () => {
@@ -348,7 +355,7 @@ describe('a folder that was not seen whole', () => {
     await bench.run(SITE);
     assert.deepEqual(await bench.run({ '/': cut(folder('a'), file('img')), '/a': [file('x')] }), []);
     assert.notEqual(bench.index.file(bench.index.folder('/')?.id ?? 0, 'a'), undefined);
-    assert.equal(bench.index.presentFilesBelow('/img'), 3);
+    assert.equal(bench.subtrees.presentFilesBelow('/img'), 3);
   });
 
   it('counts as incomplete where it could not be listed at all', async () => {
@@ -356,7 +363,7 @@ describe('a folder that was not seen whole', () => {
     await bench.run(SITE);
     assert.deepEqual(await bench.run({ '/': SITE['/'] ?? [] }), []);
     assert.deepEqual(bench.missing('/img', '/img/old'), []);
-    assert.equal(bench.tables.counts().foldersIncomplete, 1);
+    assert.equal(bench.results.counts().foldersIncomplete, 1);
   });
 });
 
@@ -471,7 +478,7 @@ describe('any listing against any index', () => {
           bench.tables.steps('todo', [action], 0, 100).map(({ name }) => name);
         assert.deepEqual(sorted(of('download')), sorted(seen.filter((name) => !old.includes(name))));
         assert.deepEqual(sorted(of('vanish')), isCut ? [] : sorted(old.filter((name) => !seen.includes(name))));
-        assert.equal(bench.tables.counts().unchanged, seen.filter((name) => old.includes(name)).length);
+        assert.equal(bench.results.counts().unchanged, seen.filter((name) => old.includes(name)).length);
       }),
       { numRuns: 60 },
     );

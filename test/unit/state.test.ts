@@ -23,6 +23,7 @@ import type { ErrorCode } from '../../src/errors.ts';
 import { asStateError, integrityFaults, openDatabase } from '../../src/state/database.ts';
 import type { Migration } from '../../src/state/database.ts';
 import { FileIndex } from '../../src/state/file-index.ts';
+import { SubtreeIndex } from '../../src/state/subtree-index.ts';
 import type { FileRecord } from '../../src/state/file-index.ts';
 import { openHostLimits } from '../../src/state/host-limits.ts';
 import { TASK_MIGRATIONS } from '../../src/state/migrations/task-migrations.ts';
@@ -270,14 +271,15 @@ const RECORD: Omit<FileRecord, 'missingSinceRun'> = {
 };
 
 /** An index with these folders, one file in each. */
-function indexOf(paths: readonly string[]): FileIndex {
-  const index = new FileIndex(openDatabase(':memory:', TASK_MIGRATIONS));
+function indexOf(paths: readonly string[]): { index: FileIndex; subtrees: SubtreeIndex } {
+  const db = openDatabase(':memory:', TASK_MIGRATIONS);
+  const index = new FileIndex(db);
   for (const path of paths) {
     const id = index.addFolder({ parentId: undefined, path, localPath: path.slice(1), unique: undefined });
     index.putFile(id, RECORD, 1);
     index.addLink(id, 'link', 'x');
   }
-  return index;
+  return { index, subtrees: new SubtreeIndex(db) };
 }
 
 const ODD_PATHS = [
@@ -305,7 +307,7 @@ const isBelow = (path: string, top: string): boolean => top === '/' || path === 
 
 describe('the index', () => {
   it('gives back what was put into it, with and without each value', () => {
-    const index = indexOf([]);
+    const { index } = indexOf([]);
     const id = index.addFolder({ parentId: undefined, path: '/', localPath: '', unique: 'u' });
     const bare = {
       ...RECORD,
@@ -336,7 +338,7 @@ describe('the index', () => {
     const name = fc.stringMatching(/^[ -.0-~\x80-\xff]{1,8}$/);
     fc.assert(
       fc.property(fc.uniqueArray(name, { maxLength: 20 }), (names) => {
-        const index = indexOf([]);
+        const { index } = indexOf([]);
         const id = index.addFolder({ parentId: undefined, path: '/', localPath: '', unique: undefined });
         for (const one of names) index.putFile(id, { ...RECORD, name: one, localName: one }, 1);
         const inOrder = [...names].sort((a, b) => (a < b ? -1 : 1));
@@ -353,22 +355,22 @@ describe('the index', () => {
     it(`takes for the subtree of ${JSON.stringify(top)} what lies in it and nothing beside it`, () => {
       const below = ODD_PATHS.filter((path) => isBelow(path, top));
       const beside = ODD_PATHS.filter((path) => !isBelow(path, top));
-      const index = indexOf(ODD_PATHS);
-      assert.equal(index.filesBelow(top), below.length);
-      index.markSubtreeMissing(top, 7, false);
-      assert.equal(index.presentFilesBelow(top), 0);
-      assert.equal(index.filesBelow(top), below.length);
+      const { index, subtrees } = indexOf(ODD_PATHS);
+      assert.equal(subtrees.filesBelow(top), below.length);
+      subtrees.markSubtreeMissing(top, 7, false);
+      assert.equal(subtrees.presentFilesBelow(top), 0);
+      assert.equal(subtrees.filesBelow(top), below.length);
       for (const path of ODD_PATHS) {
         const folder = index.folder(path);
         assert.equal(folder?.missingSinceRun, below.includes(path) ? 7 : undefined, path);
         assert.equal(index.file(folder?.id ?? 0, 'x')?.missingSinceRun, below.includes(path) ? 7 : undefined, path);
       }
-      index.removeSubtree(top, 1);
+      subtrees.removeSubtree(top, 1);
       assert.deepEqual(
         ODD_PATHS.filter((path) => index.folder(path) !== undefined),
         beside,
       );
-      assert.equal(index.filesBelow('/'), beside.length);
+      assert.equal(subtrees.filesBelow('/'), beside.length);
     });
   }
 
@@ -378,8 +380,8 @@ describe('the index', () => {
     fc.assert(
       fc.property(fc.uniqueArray(path, { minLength: 1, maxLength: 25 }), fc.nat(), (paths, choice) => {
         const top = paths[choice % paths.length] ?? '/';
-        const index = indexOf(paths);
-        index.removeSubtree(top, 1);
+        const { index, subtrees } = indexOf(paths);
+        subtrees.removeSubtree(top, 1);
         const kept = paths.filter((one) => index.folder(one) !== undefined);
         assert.deepEqual(
           kept,
@@ -391,11 +393,11 @@ describe('the index', () => {
   });
 
   it('says since which run a file is missing, and not a later one', () => {
-    const index = indexOf(['/']);
+    const { index, subtrees } = indexOf(['/']);
     const id = index.folder('/')?.id ?? 0;
     index.markFileMissing(id, 'x', 5, false);
     index.markFileMissing(id, 'x', 9, false);
-    index.markSubtreeMissing('/', 11, false);
+    subtrees.markSubtreeMissing('/', 11, false);
     assert.equal(index.file(id, 'x')?.missingSinceRun, 5);
   });
 });
