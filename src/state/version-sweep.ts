@@ -24,12 +24,12 @@ interface StoredRow {
 }
 
 /**
- * No kept point shows the content, under this path or one that it had before: a row that holds content is needed from the
- * run that brought it on, one that only tells of a rename from the run that gave the path. `@without`: a JSON list of
- * points that are taken for pruned.
+ * No kept point shows the content, under this path or one that it had before. A row that only tells of a rename is needed
+ * as long: from the path before, the way to the content leads over it. `@without`: a JSON list of points that are taken
+ * for pruned.
  */
 const IS_UNNEEDED = `NOT EXISTS (SELECT 1 FROM run WHERE has_changed = 1 AND pruned_ms IS NULL
-  AND id >= CASE WHEN folder IS NULL THEN since_run ELSE content_run END AND id < until_run
+  AND id >= content_run AND id < until_run
   AND id NOT IN (SELECT value FROM json_each(@without)))`;
 const IS_SETTLED = `state IN ('kept', 'altered', 'lost', 'expired')`;
 /** Content of files that have gone from the server before `@beforeMs`, and that no pinned point shows. */

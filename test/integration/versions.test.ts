@@ -368,6 +368,21 @@ describe('A file that was renamed on the server', () => {
     assert.ok(!existsSync(join(fixture.current, 'old')), 'empty folders go');
   });
 
+  it('stays readable under its first name when the versions of its middle name are pruned', async () => {
+    fixture.tree.rename('/a/photo.jpg', '/b.jpg');
+    await run();
+    fixture.tree.rename('/b.jpg', '/c.jpg');
+    await run();
+    change((db) => {
+      assert.ok(new RestorePoints(db).setPinned(1, true));
+    });
+    fixture.tree.writeFile('/a/other.txt', 'a fourth version');
+    await run({ ...ARCHIVE, versions: { keep: 'last', count: 1 } });
+    for (const runId of [2, 3]) history.delete(runId);
+    assert.deepEqual([...history.keys()], [1, 4]);
+    assertHistoryReadsBack();
+  });
+
   it('stays readable when only the run from before the rename is kept', async () => {
     fixture.tree.rename('/a/photo.jpg', '/b.jpg');
     await run();
