@@ -1,5 +1,5 @@
-import { Ajv } from 'ajv';
 import type { AppSettings } from './app-settings.ts';
+import { schemaCheck } from './json-schema.ts';
 import type { SettingsFault } from './settings-fault.ts';
 
 export const RUNS_AT_ONCE_MAX = 10;
@@ -9,7 +9,7 @@ export const LOG_DAYS_MAX = 3650;
 const FOLDER_ROOTS_MAX = 50;
 
 /** JSON Schema (draft 7) of the application's settings. */
-const APP_SETTINGS_SCHEMA = {
+export const APP_SETTINGS_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   properties: {
@@ -31,19 +31,19 @@ const APP_SETTINGS_SCHEMA = {
   },
 } as const;
 
-let compiled: ReturnType<Ajv['compile']> | undefined;
+const appSettingsCheck = schemaCheck(APP_SETTINGS_SCHEMA);
 
 /** Checks some of the application's settings. Paths of faults begin with the name of the setting: `/runsMax`. */
 export function parseAppSettings(
   json: unknown,
 ): { changes: Partial<AppSettings> } | { faults: readonly SettingsFault[] } {
-  compiled ??= new Ajv({ allErrors: true }).compile(APP_SETTINGS_SCHEMA);
+  const check = appSettingsCheck();
   const faults = new Map<string, SettingsFault>();
   const add = (name: string): void => {
     faults.set(name, { path: `/${name}`, key: 'fault.value', facts: {}, allowed: undefined });
   };
-  if (!compiled(json)) {
-    for (const error of compiled.errors ?? []) add(error.instancePath.split('/')[1] ?? '');
+  if (!check(json)) {
+    for (const error of check.errors ?? []) add(error.instancePath.split('/')[1] ?? '');
     return { faults: [...faults.values()] };
   }
   const changes = json as Partial<AppSettings>;

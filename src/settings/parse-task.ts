@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import { domainToASCII } from 'node:url';
-import { Ajv, type ErrorObject } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import { patternFault } from './filter-rules.ts';
+import { schemaCheck } from './json-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import { takePassword, type SecretLookup } from './password-source.ts';
 import type { Secret } from './secret.ts';
@@ -43,16 +44,7 @@ export function settingsHash(settings: TaskSettings): string {
     .digest('hex');
 }
 
-let compiled: ReturnType<Ajv['compile']> | undefined;
-
-function validator(): ReturnType<Ajv['compile']> {
-  if (compiled === undefined) {
-    const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true });
-    ajv.addVocabulary(['allowed']);
-    compiled = ajv.compile(TASK_SCHEMA);
-  }
-  return compiled;
-}
+const taskCheck = schemaCheck(TASK_SCHEMA);
 
 /** Defaults are written into the object that is checked: never into the caller's. */
 function copyOf(json: unknown): unknown {
@@ -68,7 +60,7 @@ const SHOWN_VALUES =
   /^\/(source\/(protocol|port|timeouts\/\w+)|filters\/(sets\/\d+|\w+(Bytes|Days))|connections|speed\/(\w+|byHour\/\d+\/\w+)|retries\/\w+|verification\/\w+|deletion\/\w+|versions\/\w+|guards\/\w+)$/;
 
 function schemaFaults(task: unknown): SettingsFault[] {
-  const validate = validator();
+  const validate = taskCheck();
   if (validate(task)) return [];
   const faults = new Map<string, SettingsFault>();
   for (const error of validate.errors ?? []) {

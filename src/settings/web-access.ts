@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { Ajv } from 'ajv';
+import { schemaCheck } from './json-schema.ts';
 
 /** How the pages of the service are reached. */
 export interface WebAccess {
@@ -61,7 +61,7 @@ const PROXIES_MAX = 20;
 const FILE_LENGTH_MAX = 4096;
 
 /** JSON Schema (draft 7) of WebAccess as the page may set it. */
-const WEB_ACCESS_SCHEMA = {
+export const WEB_ACCESS_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   required: Object.keys(DEFAULT_WEB_ACCESS),
@@ -77,15 +77,14 @@ const WEB_ACCESS_SCHEMA = {
   },
 } as const;
 
-let compiled: ReturnType<Ajv['compile']> | undefined;
+const webAccessCheck = schemaCheck(WEB_ACCESS_SCHEMA);
 
 /** Checks what can be checked without the machine; gives the names of the fields that are wrong, all at once. */
 export function parseWebAccess(json: unknown): { access: WebAccess } | { faults: readonly (keyof WebAccess)[] } {
-  compiled ??= new Ajv({ allErrors: true }).compile(WEB_ACCESS_SCHEMA);
+  const check = webAccessCheck();
   const faults = new Set<keyof WebAccess>();
-  if (!compiled(json)) {
-    for (const error of compiled.errors ?? [])
-      faults.add((error.instancePath.split('/')[1] ?? 'port') as keyof WebAccess);
+  if (!check(json)) {
+    for (const error of check.errors ?? []) faults.add((error.instancePath.split('/')[1] ?? 'port') as keyof WebAccess);
     return { faults: [...faults] };
   }
   const access = json as WebAccess;
