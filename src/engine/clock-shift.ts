@@ -39,7 +39,11 @@ export function findShift(groups: readonly ShiftGroup[], changedFiles: number): 
 }
 
 function isShift({ deltaMs, isMoved }: ShiftGroup): boolean {
-  if (deltaMs === 0) return isMoved;
+  return deltaMs === 0 ? isMoved : isZoneShift(deltaMs);
+}
+
+/** Whether two zones can lie so far apart, 0 included. */
+export function isZoneShift(deltaMs: number): boolean {
   return Math.abs(deltaMs) <= SHIFT_MS_MAX && deltaMs % SHIFT_STEP_MS === 0;
 }
 

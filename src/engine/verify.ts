@@ -6,6 +6,7 @@ import type { LocalPath } from '../local/local-path.ts';
 import type { Target } from '../local/target.ts';
 import type { RemoteEntry, RemotePath, RemoteSession } from '../remote/remote.ts';
 import type { ProofFile, ProofTables } from '../state/proof-tables.ts';
+import { isZoneShift } from './clock-shift.ts';
 import { decide } from './decide.ts';
 import type { WorkQueue } from './pool-run.ts';
 import type { RunContext } from './run-context.ts';
@@ -210,7 +211,7 @@ class ContentCheck implements WorkQueue<Sample> {
     const stat = session.capabilities.hasStat ? await session.stat(remotePath(file)) : undefined;
     const isOtherSize = stat?.sizeBytes !== undefined && stat.sizeBytes !== record.sizeBytes;
     const exactMs = stat?.modified?.precision === 'second' ? stat.modified.ms : undefined;
-    return !isOtherSize && (exactMs === undefined || exactMs === record.modifiedMs);
+    return !isOtherSize && (exactMs === undefined || isButForZone(exactMs, record.modifiedMs));
   }
 
   #setVerified(file: ProofFile): void {
@@ -255,6 +256,11 @@ class Stream {
   next(): void {
     this.#page.shift();
   }
+}
+
+/** The record keeps the time that was set on the copy: a clock that has been moved since (clock-shift.ts) is no edit. */
+function isButForZone(toldMs: number, keptMs: number | undefined): boolean {
+  return keptMs !== undefined && isZoneShift(toldMs - keptMs);
 }
 
 function remotePath({ folderPath, name }: ProofFile): RemotePath {

@@ -8,7 +8,8 @@ const IN_TREE = `folder.path >= tree.top AND folder.path < tree.top || '0'
   AND (folder.path = tree.top OR folder.path >= tree.top || '/')`;
 const GONE_COLUMNS = `CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || file.name AS path, file.unique_id,
   file.size_bytes, file.stamp`;
-const CAN_BE_KNOWN = `file.unique_id IS NOT NULL AND file.precision = 'second' AND file.missing_since_run IS NULL`;
+const CAN_BE_KNOWN = `file.unique_id IS NOT NULL AND file.precision = 'second' AND file.missing_since_run IS NULL
+  AND file.doubt IS NULL`;
 
 /** Files that have gone from one path and come under another, as the work of a run shows it. */
 export class RenameTables {
@@ -20,7 +21,7 @@ export class RenameTables {
 
   /**
    * Turns downloads of new files into renames where a file that has just gone had the same identity, size and exact time,
-   * and no other has or had it.
+   * no other has or had it, and its record is believed.
    */
   pair(): void {
     this.#statements

@@ -33,7 +33,7 @@ const EQUAL_SIZES = `run_step AS step
   JOIN run_entry AS entry ON entry.run_folder_id = place.id AND entry.name = step.name
   JOIN file ON file.folder_id = place.folder_id AND file.name = step.name
   WHERE +step.state = 'todo' AND step.action IN ('download', 'recheck') AND step.reason = 'changed'
-    AND entry.size_bytes = file.size_bytes AND entry.precision = file.precision AND file.is_unsettled = 0`;
+    AND entry.size_bytes = file.size_bytes AND entry.precision = file.precision AND file.is_unsettled = 0 AND file.doubt IS NULL`;
 /** Of a time that is told by its day, an hour shows as a whole day or not at all. */
 const IN_SHIFT = `${IS_MOVED} = @isMoved AND (entry.stamp_ms - file.stamp_ms = @deltaMs
   OR (entry.precision = 'day' AND entry.stamp_ms - file.stamp_ms = @dayMs))`;
