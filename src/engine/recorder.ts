@@ -194,9 +194,11 @@ export class Recorder {
     return record?.sizeBytes === arrived.sizeBytes && record.sha256.equals(arrived.sha256);
   }
 
-  async #place({ part, step }: Pending): Promise<void> {
+  async #place({ part, step, arrived, departure }: Arrival): Promise<void> {
     const { tables, subtrees } = this.#context;
     const path = step.localPath as LocalPath;
+    // Nothing is replaced here without being kept, not even what no record tells of.
+    if (departure === undefined) await this.#target.setAside(path, arrived, this.#versionName);
     try {
       await part.moveTo(path);
     } catch (error) {

@@ -23,10 +23,14 @@ interface Rename {
  * and exact time of one that has just gone. Where the rule is to keep everything in `current/`, or the file here is not as
  * it was brought, it is brought like any other.
  */
-export async function followRenames({ context, target }: RetireTools, renames: RenameTables): Promise<void> {
+export async function followRenames(
+  { context, target }: RetireTools,
+  renames: RenameTables,
+  versionName: string,
+): Promise<void> {
   const { tables, settings, versions, index, runId, progress, log } = context;
-  if (settings.deletion.rule === 'keep') return;
-  renames.pair();
+  const mayMove = settings.deletion.rule !== 'keep';
+  if (mayMove) renames.pair();
   for (;;) {
     const steps = tables.steps('todo', ['rename'], 0, BATCH_FILES_MAX);
     if (steps.length === 0) return;
@@ -34,7 +38,9 @@ export async function followRenames({ context, target }: RetireTools, renames: R
     const moved: Rename[] = [];
     for (const rename of begun) {
       try {
-        await target.move(rename.from.origin, rename.step.localPath as LocalPath);
+        const to = rename.step.localPath as LocalPath;
+        await target.setAside(to, rename.record, versionName);
+        await target.move(rename.from.origin, to);
         moved.push(rename);
       } catch (error) {
         if (!isBackupError(error) || error.scope !== 'file') throw error;
@@ -79,6 +85,8 @@ export async function followRenames({ context, target }: RetireTools, renames: R
   }
 
   async function knownAs(step: Step): Promise<Omit<Rename, 'versionId'> | undefined> {
+    // Paired by a run that was cut short, before the rule was changed.
+    if (!mayMove) return undefined;
     const path = renames.fromPath(step.id);
     const slash = path.lastIndexOf('/');
     const folder = index.folder(path.slice(0, slash) || '/');

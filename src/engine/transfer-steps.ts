@@ -35,7 +35,7 @@ export async function transferSteps(tools: RetireTools, renames: RenameTables, v
     await recorder.recover();
     await makeWay(tools, versionName);
     await makeFolders(context, target, versionName);
-    await followRenames(tools, renames);
+    await followRenames(tools, renames, versionName);
     const transfer = new FileTransfer(context, target, recorder);
     await pool.run(new StepQueue(context), {
       work: (session: RemoteSession, step: Step, attempt: number) => transfer.transfer(session, step, attempt),

@@ -204,6 +204,11 @@ export class Target {
     return true;
   }
 
+  /** Moves a file that lies there and is not of this content away, as `retire` does. What is no file stays. */
+  async setAside(path: LocalPath, content: FinishedPart, run: string): Promise<void> {
+    if ((await this.statFile(path)) !== undefined && !(await this.holds(path, content))) await this.retire(path, run);
+  }
+
   /**
    * Moves a file within `current/`, in place of a file that lies at `to`; the folders of `to` are made. Throws
    * `target-unwritable` where a folder lies there.
@@ -217,6 +222,8 @@ export class Target {
 
   /** Resolves once every file moved and folder made before the call survives a power cut. */
   flush(): Promise<void> {
+    // Each batch looks at its folders anew: meanwhile somebody may have laid a link in the place of one.
+    this.#folders.forget();
     return this.#disk.flush();
   }
 

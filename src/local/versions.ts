@@ -77,10 +77,9 @@ export class TargetVersions {
     throw blocked(join(parent, name), 'too many copies lie there');
   }
 
-  /** Absolute path of a place that `findPlace` has given. */
+  /** Absolute path of a place that `findPlace` has given just now: its folders are real ones. */
   pathOf(place: VersionPlace): string {
-    const parts = this.#host.partsOf(join(place.folder, place.localPath) as LocalPath);
-    return join(this.#host.versions, ...parts);
+    return join(this.#host.versions, ...this.#partsOf(place));
   }
 
   /**
@@ -108,9 +107,10 @@ export class TargetVersions {
   async giveBack(path: LocalPath, place: VersionPlace): Promise<boolean> {
     const { disk } = this.#host;
     const here = await this.#inCurrent(path);
-    const there = this.pathOf(place);
-    const [lies, kept] = [here === undefined ? undefined : await lstatIfAny(disk, here), await lstatIfAny(disk, there)];
-    if (kept === undefined) return lies !== undefined;
+    const there = await this.#find(place);
+    const lies = here === undefined ? undefined : await lstatIfAny(disk, here);
+    const kept = there === undefined ? undefined : await lstatIfAny(disk, there);
+    if (there === undefined || kept === undefined) return lies !== undefined;
     if (here === undefined) return false;
     if (lies !== undefined) {
       if (lies.ino !== kept.ino || lies.dev !== kept.dev) return false;
@@ -125,27 +125,29 @@ export class TargetVersions {
 
   /** True where a file of exactly this content lies there. Reads it whole. */
   async holds(place: VersionPlace, content: Pick<KnownContent, 'sizeBytes' | 'sha256'>): Promise<boolean> {
-    const path = this.pathOf(place);
-    const stats = await lstatIfAny(this.#host.disk, path);
-    if (stats?.isFile() !== true || stats.size !== content.sizeBytes) return false;
+    const path = await this.#find(place);
+    const stats = path === undefined ? undefined : await lstatIfAny(this.#host.disk, path);
+    if (path === undefined || stats?.isFile() !== true || stats.size !== content.sizeBytes) return false;
     return (await hashFile(this.#host.disk, path))?.equals(content.sha256) === true;
   }
 
   /** As Target.proofOf, for a place. */
-  proofOf(place: VersionPlace, content: Pick<KnownContent, 'sizeBytes' | 'sha256'>): Promise<CopyState> {
-    return proofOfFile(this.#host.disk, this.pathOf(place), content);
+  async proofOf(place: VersionPlace, content: Pick<KnownContent, 'sizeBytes' | 'sha256'>): Promise<CopyState> {
+    const path = await this.#find(place);
+    return path === undefined ? 'missing' : proofOfFile(this.#host.disk, path, content);
   }
 
   async has(place: VersionPlace): Promise<boolean> {
-    return (await lstatIfAny(this.#host.disk, this.pathOf(place))) !== undefined;
+    const path = await this.#find(place);
+    return path !== undefined && (await lstatIfAny(this.#host.disk, path)) !== undefined;
   }
 
   /** Deletes the file, and the folders above it that are empty then, as far as `versions/` itself. */
   async remove(place: VersionPlace): Promise<void> {
     const { versions } = this.#host;
-    const path = this.pathOf(place);
-    await this.#unlink(path);
-    const parts = relative(versions, path).split('/');
+    const path = await this.#find(place);
+    if (path !== undefined) await this.#unlink(path);
+    const parts = this.#partsOf(place);
     for (let depth = parts.length - 1; depth > 0; depth--) {
       if (!(await this.#removeFolder(join(versions, ...parts.slice(0, depth))))) return;
     }
@@ -207,6 +209,18 @@ export class TargetVersions {
       }
     });
     await disk.touchParent(path);
+  }
+
+  #partsOf(place: VersionPlace): string[] {
+    return this.#host.partsOf(join(place.folder, place.localPath) as LocalPath);
+  }
+
+  /** The absolute path, where its folder is there. */
+  async #find(place: VersionPlace): Promise<string | undefined> {
+    const { versions, folders } = this.#host;
+    const parts = this.#partsOf(place);
+    const folder = await folders.find(versions, parts.slice(0, -1));
+    return folder === undefined ? undefined : join(folder, parts.at(-1) ?? '');
   }
 
   async #inCurrent(path: LocalPath): Promise<string | undefined> {
