@@ -1,6 +1,6 @@
 /** Who may enter the pages on a DSM: through its web server, by the session that a browser has there. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,18 @@ const skip = whyNginxIsMissing() ?? false;
 
 function located(answer: Answer): string {
   return `${answer.status} ${String(answer.headers.location)}`;
+}
+
+/** Numbers of the processes that work in this folder. */
+function processesIn(folder: string): string[] {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readlinkSync(`/proc/${name}/cwd`) === folder;
+    } catch {
+      return false;
+    }
+  });
 }
 
 describe('the location file for DSM’s nginx', { skip }, () => {
@@ -269,6 +281,28 @@ describe('the sign-in by DSM', { skip }, () => {
       assert.match(answer.text, /password of its own/);
     } finally {
       dsm.loseProgram(false);
+    }
+    assert.equal((await enter(visitor, session.token)).status, 303);
+  });
+
+  it('ends within its time where DSM’s program hangs, says so, and leaves no process behind', async () => {
+    const session = dsm.signIn('boss');
+    const visitor = browser(session);
+    const { timeoutMs } = dsm.programs;
+    Object.assign(dsm.programs, { timeoutMs: 300 });
+    dsm.hang(true);
+    try {
+      const answer = await enter(visitor, session.token);
+      assert.equal(answer.status, 503);
+      assert.match(answer.text, /DSM does not answer/);
+      await until(
+        () => processesIn(dsm.folder).length === 0,
+        10_000,
+        'the end of the program and of what it has started',
+      );
+    } finally {
+      dsm.hang(false);
+      Object.assign(dsm.programs, { timeoutMs });
     }
     assert.equal((await enter(visitor, session.token)).status, 303);
   });

@@ -59,6 +59,7 @@ export class FakeDsm {
     authenticate: [join(this.folder, 'not-there.cgi'), join(this.folder, 'authenticate.cgi')],
     id: join(this.folder, 'id'),
     groupFile: join(this.folder, 'group'),
+    timeoutMs: 10_000,
   };
   #sessions: FakeDsmSession[] = [];
   readonly #server = createServer((req, res) => {

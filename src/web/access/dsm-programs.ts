@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import type { ExecFileException } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from '../../log.ts';
 
@@ -30,6 +30,8 @@ export interface DsmPrograms {
   readonly id: string;
   /** Names the number of the group `administrators`. */
   readonly groupFile: string;
+  /** None of them may take longer. */
+  readonly timeoutMs: number;
 }
 
 /** DSM 7.2: the two names under which other packages find the program. */
@@ -37,9 +39,9 @@ export const DSM_PROGRAMS: DsmPrograms = {
   authenticate: ['/usr/syno/synoman/webman/modules/authenticate.cgi', '/usr/syno/synoman/webman/authenticate.cgi'],
   id: '/usr/bin/id',
   groupFile: '/etc/group',
+  timeoutMs: 10_000,
 };
 
-const PROGRAM_MS_MAX = 10_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
 const PROGRAMS_AT_ONCE_MAX = 4;
 const PROGRAMS_WAITING_MAX = 32;
@@ -92,7 +94,7 @@ export class DsmAsker {
 
   async #authenticate(asking: DsmAsking): Promise<Said> {
     for (const program of this.#programs.authenticate) {
-      const said = await run(program, [], cgiEnvironment(asking));
+      const said = await this.#run(program, [], cgiEnvironment(asking));
       if (said.kind === 'missing') continue;
       if (said.kind === 'silent') this.#log.warn('dsm-silent', { program });
       return said;
@@ -106,7 +108,7 @@ export class DsmAsker {
    * two. undefined where the system does not say.
    */
   async #isAdministrator(name: string): Promise<boolean | undefined> {
-    const said = await run(this.#programs.id, ['-G', '--', name], { PATH, LC_ALL: 'C' });
+    const said = await this.#run(this.#programs.id, ['-G', '--', name], { PATH, LC_ALL: 'C' });
     if (said.kind !== 'said') {
       this.#log.warn('dsm-silent', { program: this.#programs.id });
       return undefined;
@@ -123,6 +125,42 @@ export class DsmAsker {
     const text = await readFile(this.#programs.groupFile, 'utf8').catch(() => '');
     const gid = /^administrators:[^:\n]*:(\d+):/m.exec(text)?.[1];
     return gid === undefined ? ADMINISTRATORS_GID : Number(gid);
+  }
+
+  #run(program: string, args: readonly string[], env: Record<string, string>): Promise<Said> {
+    return new Promise((resolve) => {
+      let child: ChildProcess;
+      try {
+        // A group of its own, so that what it has started ends with it.
+        child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+      } catch {
+        // A value that no environment can hold, such as one with a NUL.
+        resolve({ kind: 'said', output: '', exitCode: 1 });
+        return;
+      }
+      const said: Buffer[] = [];
+      let saidBytes = 0;
+      const giveUp = (): void => {
+        killGroup(child);
+        child.stdout?.destroy();
+        resolve({ kind: 'silent' });
+      };
+      const timer = setTimeout(giveUp, this.#programs.timeoutMs);
+      child.stdout?.on('data', (chunk: Buffer) => {
+        said.push(chunk);
+        saidBytes += chunk.length;
+        if (saidBytes > OUTPUT_BYTES_MAX) giveUp();
+      });
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(timer);
+        resolve({ kind: NOT_THERE.includes(error.code) ? 'missing' : 'silent' });
+      });
+      child.on('close', (exitCode) => {
+        clearTimeout(timer);
+        if (exitCode === null) resolve({ kind: 'silent' });
+        else resolve({ kind: 'said', output: Buffer.concat(said).toString('utf8'), exitCode });
+      });
+    });
   }
 }
 
@@ -150,19 +188,11 @@ function cgiEnvironment(asking: DsmAsking): Record<string, string> {
 
 const NOT_THERE: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'EACCES'];
 
-function run(program: string, args: readonly string[], env: Record<string, string>): Promise<Said> {
-  return new Promise((resolve) => {
-    const ended = (error: ExecFileException | null, output: string): void => {
-      if (error === null) resolve({ kind: 'said', output, exitCode: 0 });
-      else if (typeof error.code === 'number') resolve({ kind: 'said', output, exitCode: error.code });
-      else resolve({ kind: NOT_THERE.includes(error.code) ? 'missing' : 'silent' });
-    };
-    const limits = { timeout: PROGRAM_MS_MAX, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX } as const;
-    try {
-      execFile(program, args, { ...limits, env, encoding: 'utf8' }, ended).stdin?.end();
-    } catch {
-      // A value that no environment can hold, such as one with a NUL.
-      resolve({ kind: 'said', output: '', exitCode: 1 });
-    }
-  });
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended meanwhile.
+  }
 }
