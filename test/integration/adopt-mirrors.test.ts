@@ -4,16 +4,17 @@ import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { AdoptOutlook, AdoptReport } from '../../src/engine/adopt.ts';
 import type { RunReport } from '../../src/engine/run-report.ts';
+import { compileCli } from '../support/compiled-cli.ts';
+import type { CompiledCli } from '../support/compiled-cli.ts';
 import { whyServerIsMissing } from '../support/debian-package-files.ts';
 import { startRealServer, type RealServer } from '../support/real-ftp-servers.ts';
 import { TREE_TIME_MS, bytesOf, compareTrees, snapshotFolder, writeTree } from '../support/tree-compare.ts';
 
 const COMMAND_TIMEOUT_MS = 60_000;
-const cli = join(import.meta.dirname, '../../src/cli.ts');
 /** What is read again to prove it would count as received. */
 const NO_SAMPLES = { sampleBytes: 0 };
 const execute = promisify(execFile);
@@ -25,9 +26,16 @@ function whyMissing(program?: string): string | false {
   return `${program} is missing: apt-get install ${program} (Debian or Ubuntu)`;
 }
 
+let cli: CompiledCli;
 let folder: string;
 let server: RealServer;
 
+before(() => {
+  cli = compileCli();
+});
+after(() => {
+  cli.remove();
+});
 beforeEach(async () => {
   if (whyMissing() !== false) return;
   folder = mkdtempSync(join(tmpdir(), 'site-backup-adopt-'));
@@ -60,7 +68,7 @@ async function command(name: string, options: readonly string[], exitCode: numbe
     JSON.stringify({ name: 'site', source, target: { folder: target() }, verification: NO_SAMPLES }),
     { mode: 0o600 },
   );
-  const words = ['--import', 'tsx', cli, name, task, '--state', join(folder, 'state'), '--json', ...options];
+  const words = [cli.cliFile, name, task, '--state', join(folder, 'state'), '--json', ...options];
   const { stdout, code } = await execute(process.execPath, words, { timeout: COMMAND_TIMEOUT_MS }).then(
     ({ stdout }) => ({ stdout, code: 0 }),
     (error: unknown) => {

@@ -10,7 +10,10 @@ import { compileCli } from '../support/compiled-cli.ts';
 import type { CompiledCli } from '../support/compiled-cli.ts';
 import { whyServerIsMissing } from '../support/debian-package-files.ts';
 
-describe('The truth about real servers', () => {
+/** Each waits for its server and for its disk most of the time. */
+const SCENARIOS_AT_ONCE = 3;
+
+describe('The truth about real servers', { concurrency: SCENARIOS_AT_ONCE }, () => {
   let cli: CompiledCli;
   before(() => {
     cli = compileCli();

@@ -13,8 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import type { RunReport } from '../../src/engine/run-report.ts';
+import { compileCli } from '../support/compiled-cli.ts';
+import type { CompiledCli } from '../support/compiled-cli.ts';
 import { SERVER_SOFTWARE, whyServerIsMissing, type ServerSoftware } from '../support/debian-package-files.ts';
 import { startRealServer, type RealServer } from '../support/real-ftp-servers.ts';
 import {
@@ -27,7 +29,9 @@ import {
 } from '../support/tree-compare.ts';
 
 const RUN_TIMEOUT_MS = 60_000;
-const cli = join(import.meta.dirname, '../../src/cli.ts');
+/** Each waits for its server and for its disk most of the time. */
+const SERVERS_AT_ONCE = 3;
+let cli: CompiledCli;
 
 /** One server, one task, their folders. */
 class Scene {
@@ -61,7 +65,7 @@ class Scene {
         mode: 0o600,
       },
     );
-    const args = ['--import', 'tsx', cli, 'run', task, '--state', join(this.folder, 'state'), '--json'];
+    const args = [cli.cliFile, 'run', task, '--state', join(this.folder, 'state'), '--json'];
     return new Promise((resolve, reject) => {
       execFile(process.execPath, args, { timeout: RUN_TIMEOUT_MS }, (error, stdout, stderr) => {
         const exitCode = error === null ? 0 : error.code;
@@ -144,7 +148,14 @@ const CHANGES = 11;
 /** new-name, pictures × 3 */
 const RENAMED = 4;
 
-describe('whole runs', { concurrency: 1, timeout: 240_000 }, () => {
+describe('whole runs', { concurrency: SERVERS_AT_ONCE, timeout: 240_000 }, () => {
+  before(() => {
+    cli = compileCli();
+  });
+  after(() => {
+    cli.remove();
+  });
+
   for (const software of SERVER_SOFTWARE) {
     for (const tls of ['none', 'explicit'] as const) {
       const title = tls === 'none' ? software : `${software} over TLS`;
