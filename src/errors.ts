@@ -104,6 +104,7 @@ export function isBackupError(error: unknown, code?: ErrorCode): error is Backup
 /** Things worth knowing about a run that are no failure. Each has a text `notice.<code>`; a test holds them together. */
 export const NOTICE_CODES = [
   'run-resumed',
+  'index-out-of-step',
   'folder-alias',
   'link-not-followed',
   'special-not-copied',

@@ -11,7 +11,8 @@ import type { TaskDatabase } from '../state/task-database.ts';
 
 /** Of the format of manifest.jsonl. */
 export const MANIFEST_VERSION = 1;
-const META_KEY = 'manifest';
+/** Under it, the index keeps what the manifests say. */
+export const MANIFEST_META_KEY = 'manifest';
 /** Rows whose values are the server's bytes. */
 const BYTES_OF_SERVER = new Set(['path', 'parent', 'movedTo', 'leadsTo', 'unique', 'stamp']);
 
@@ -35,7 +36,7 @@ export async function writeManifest(options: ManifestOptions): Promise<boolean> 
   const { database, target } = options;
   const digest = await digestOf(options);
   const isThere = (await Promise.all(MANIFEST_NAMES.map((name) => target.hasManifest(name)))).every(Boolean);
-  if (isThere && readMeta(database.db, META_KEY) === digest) return false;
+  if (isThere && readMeta(database.db, MANIFEST_META_KEY) === digest) return false;
   const jsonl = await target.manifest('manifest.jsonl');
   try {
     const sums = await target.manifest('SHA256SUMS');
@@ -54,7 +55,7 @@ export async function writeManifest(options: ManifestOptions): Promise<boolean> 
     await jsonl.discard();
     throw error;
   }
-  writeMeta(database.db, META_KEY, digest);
+  writeMeta(database.db, MANIFEST_META_KEY, digest);
   return true;
 }
 

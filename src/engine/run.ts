@@ -29,6 +29,7 @@ import type { TaskDatabase } from '../state/task-database.ts';
 import { VersionIndex } from '../state/version-index.ts';
 import { settleShift } from './clock-shift.ts';
 import { assertNotHeld, guardPlan, releaseHeld } from './hold.ts';
+import { bringIntoStep } from './out-of-step.ts';
 import { plan } from './plan.ts';
 import { prune } from './prune.ts';
 import { ProgressMeter } from './progress.ts';
@@ -211,7 +212,7 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   const target = isDryRun
     ? undefined
     : await Target.open({ folder: settings.target.folder, marker: database.marker, isKnown: !index.isUnused() });
-  if (target !== undefined) await takeUp(context, target, started, new ProofTables(database.db));
+  if (target !== undefined) await takeUp(context, target, started, database);
   pool.release(session);
   await beginWork(options, started, context, identity);
 
@@ -303,8 +304,9 @@ async function pruneVersions({ database, settings, timeZone }: RunOptions, tools
 }
 
 /** Brings the index to what is there: after a folder was lost, or a process was killed while it moved files. */
-async function takeUp(context: RunContext, target: Target, started: Started, proof: ProofTables): Promise<void> {
+async function takeUp(context: RunContext, target: Target, started: Started, database: TaskDatabase): Promise<void> {
   const { tables, index, versions, runId, clock } = context;
+  const proof = new ProofTables(database.db);
   const nowMs = clock.nowMs();
   if (target.areVersionsNew) versions.loseVersions();
   if (target.isCurrentNew) {
@@ -316,8 +318,9 @@ async function takeUp(context: RunContext, target: Target, started: Started, pro
   }
   await durably(tables, async () => {
     await recoverVersions(context, target);
+    await bringIntoStep(context, target, database, proof);
     // Only a run that looks anew finds that such a file is not here: one that goes on has its plan already.
-    if (started.resumes !== undefined) return;
+    if (started.resumes !== undefined && tables.work() !== undefined) return;
     await setDamagedAside({ context, target, keeper: new VersionKeeper(context, target, versionName(nowMs)) }, proof);
   });
 }

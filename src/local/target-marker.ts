@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { errnoName } from './local-errors.ts';
 import { markerPath } from './target-disk.ts';
@@ -32,8 +32,30 @@ export async function readMarker(disk: TargetDisk): Promise<string | undefined> 
 
 /** Writes the marker file whole or not at all; it is durable when this resolves. */
 export async function writeMarker(disk: TargetDisk, marker: string): Promise<void> {
-  const path = markerPath(disk.root);
-  const content = Buffer.from(`${JSON.stringify({ format: 1, marker, about: ABOUT }, undefined, 2)}\n`);
+  await writeWhole(
+    disk,
+    markerPath(disk.root),
+    `${JSON.stringify({ format: 1, marker, about: ABOUT }, undefined, 2)}\n`,
+  );
+}
+
+/** The word that `writeRunWord` has left; undefined where there is none. */
+export async function readRunWord(disk: TargetDisk): Promise<string | undefined> {
+  const path = runWordPath(disk);
+  return (await disk.attempt(path, () => readText(disk, path)))?.trim();
+}
+
+/** Leaves a word beside the marker, durable when this resolves. */
+export async function writeRunWord(disk: TargetDisk, word: string): Promise<void> {
+  await writeWhole(disk, runWordPath(disk), `${word}\n`);
+}
+
+function runWordPath(disk: TargetDisk): string {
+  return join(dirname(markerPath(disk.root)), 'last-run');
+}
+
+async function writeWhole(disk: TargetDisk, path: string, text: string): Promise<void> {
+  const content = Buffer.from(text);
   await disk.attempt(disk.root, async () => {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
     const file = await disk.fs.open(`${path}.new`, flags, FILE_MODE);

@@ -15,6 +15,7 @@ import { systemFs } from './target-fs.ts';
 import type { TargetFs } from './target-fs.ts';
 import { proofOfFile } from './proof-of-file.ts';
 import type { CopyState } from './proof-of-file.ts';
+import { readRunWord, writeRunWord } from './target-marker.ts';
 import { openTarget } from './target-open.ts';
 import type { OpenedTarget, TargetOptions } from './target-open.ts';
 import { TargetVersions, assertRunName } from './versions.ts';
@@ -135,6 +136,16 @@ export class Target {
   async digests(path: LocalPath, algorithms: readonly string[]): Promise<Buffer[] | undefined> {
     const place = await this.#find(path);
     return place === undefined ? undefined : hashFileAs(this.#disk, place, algorithms);
+  }
+
+  /** The word that the last run has left in the folder; undefined where none has. */
+  runWord(): Promise<string | undefined> {
+    return readRunWord(this.#disk);
+  }
+
+  /** Leaves a word for the next run; it survives a power cut when this resolves. */
+  leaveRunWord(word: string): Promise<void> {
+    return writeRunWord(this.#disk, word);
   }
 
   /** Begins a file beside `current/` that is seen only once it is whole. */

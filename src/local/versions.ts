@@ -138,8 +138,13 @@ export class TargetVersions {
   }
 
   async has(place: VersionPlace): Promise<boolean> {
+    return (await this.sizeOf(place)) !== undefined;
+  }
+
+  /** The size of what lies there; undefined where nothing does. */
+  async sizeOf(place: VersionPlace): Promise<number | undefined> {
     const path = await this.#find(place);
-    return path !== undefined && (await lstatIfAny(this.#host.disk, path)) !== undefined;
+    return path === undefined ? undefined : (await lstatIfAny(this.#host.disk, path))?.size;
   }
 
   /** Deletes the file, and the folders above it that are empty then, as far as `versions/` itself. */

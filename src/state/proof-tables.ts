@@ -17,6 +17,11 @@ export interface ProofFile {
   readonly provenMs: number;
 }
 
+/** The same, with the time that was set on the copy. */
+export interface TimedFile extends ProofFile {
+  readonly modifiedMs: number | undefined;
+}
+
 /** Older content that is to be read again. */
 export interface ProofVersion {
   readonly id: number;
@@ -35,6 +40,8 @@ export interface ProofShares {
 }
 
 type ProofRow = Omit<ProofFile, 'localPath'> & { readonly folderLocalPath: string; readonly localName: string };
+
+type VersionRow = Omit<ProofVersion, 'place'> & ProofVersion['place'];
 
 /** A row that sorts before all others. */
 const FIRST = { provenMs: 0, folderId: 0, name: '' };
@@ -141,14 +148,19 @@ export class ProofTables {
            AND until_run <> @exceptRun
          ORDER BY coalesce(rehashed_ms, 0), id LIMIT @limit`,
       )
-      .all({ beforeMs, provenMs: after?.provenMs ?? 0, id: after?.id ?? 0, limit, exceptRun }) as (Omit<
-      ProofVersion,
-      'place'
-    > & {
-      folder: string;
-      localPath: string;
-    })[];
-    return rows.map(({ folder, localPath, ...version }) => ({ ...version, place: { folder, localPath } }));
+      .all({ beforeMs, provenMs: after?.provenMs ?? 0, id: after?.id ?? 0, limit, exceptRun }) as VersionRow[];
+    return rows.map(proofVersion);
+  }
+
+  /** All older content that is kept, at most `limit` after `after`. */
+  versions(after: ProofVersion | undefined, limit: number): ProofVersion[] {
+    const rows = this.#statements
+      .sql(
+        `SELECT id, path, folder, local_path AS localPath, size_bytes AS sizeBytes, sha256, 0 AS provenMs
+         FROM version WHERE state = 'kept' AND folder IS NOT NULL AND id > ? ORDER BY id LIMIT ?`,
+      )
+      .all(after?.id ?? 0, limit) as VersionRow[];
+    return rows.map(proofVersion);
   }
 
   setVersionRehashed(id: number, nowMs: number): void {
@@ -163,6 +175,23 @@ export class ProofTables {
            local_path = CASE @state WHEN 'lost' THEN NULL ELSE local_path END WHERE id = @id`,
       )
       .run({ id, state });
+  }
+
+  /** All files, in the order of their places, at most `limit` after `after`. */
+  files(after: ProofFile | undefined, limit: number): TimedFile[] {
+    const { folderId, name } = after ?? FIRST;
+    const rows = this.#statements
+      .sql(
+        `SELECT ${FILE_COLUMNS}, 0 AS provenMs, modified_ms AS modifiedMs FROM file JOIN folder ON folder.id = folder_id
+         WHERE (folder_id, name) > (@folderId, @name) ORDER BY folder_id, name LIMIT @limit`,
+      )
+      .all({ folderId, name, limit }) as (ProofRow & { modifiedMs: number | null })[];
+    return rows.map(({ modifiedMs, ...row }) => ({ ...proofFile(row), modifiedMs: modifiedMs ?? undefined }));
+  }
+
+  /** No folder is passed over at the next look. */
+  forgetFingerprints(): void {
+    this.#statements.sql('UPDATE folder SET fingerprint = NULL').run();
   }
 
   /** Counts and bytes of what `filesToRehash` and `versionsToRehash` would give. */
@@ -192,4 +221,8 @@ export class ProofTables {
 
 function proofFile({ folderLocalPath, localName, ...file }: ProofRow): ProofFile {
   return { ...file, localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}` };
+}
+
+function proofVersion({ folder, localPath, ...version }: VersionRow): ProofVersion {
+  return { ...version, place: { folder, localPath } };
 }
