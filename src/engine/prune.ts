@@ -67,8 +67,10 @@ export async function prune(options: PruneOptions): Promise<PruneTotals> {
   const { database, target, rules, nowMs, log, onPoint } = options;
   const timeZone = options.timeZone ?? resolveTimeZone('system');
   const none = { files: 0, bytes: 0 };
-  if (new HoldStore(database).open() !== undefined) return { points: [], pruned: none, expired: none };
   const sweep = new VersionSweep(database);
+  // What somebody has told to go goes, whatever is asked now.
+  await finishDeletions(database, sweep, target);
+  if (new HoldStore(database).open() !== undefined) return { points: [], pruned: none, expired: none };
   const points = pointsToPrune(database, rules, nowMs, timeZone);
   database.transaction(() => {
     new RestorePoints(database).markPruned(
@@ -107,7 +109,7 @@ function pointsToPrune(database: Database, rules: PruneRules, nowMs: number, tim
     const sweep = new VersionSweep(database);
     const usedBytes = sweep.storedTotals().bytes - sweep.unneededTotals([...byRule]).bytes;
     const left = facts.filter(({ runId }) => !byRule.has(runId));
-    const freedBytes = sweep.bytesOfPoint.bind(sweep);
+    const freedBytes = (...point: [number, number, number]): number => sweep.totalsOfPoint(...point).bytes;
     for (const runId of chooseForQuota(left, usedBytes, quotaBytes, freedBytes)) byRule.add(runId);
   }
   return all.filter(({ runId }) => byRule.has(runId));
@@ -139,7 +141,20 @@ async function expire(
   }
 }
 
-async function sweepUnneeded(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
+/** Deletes the files of what was marked as deleted by hand. Killed in between, the next call goes on. */
+export async function finishDeletions(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
+  const total = { files: 0, bytes: 0 };
+  for (let page = sweep.deleting(PAGE); page.length > 0; page = sweep.deleting(PAGE)) {
+    await removeFiles(target, page, total);
+    database.transaction(() => {
+      for (const { id } of page) sweep.forgetPlace(id);
+    })();
+  }
+  return total;
+}
+
+/** Deletes what no kept point needs any more. */
+export async function sweepUnneeded(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
   const total = { files: 0, bytes: 0 };
   const remove = async (page: readonly StoredVersion[]): Promise<void> => {
     await removeFiles(target, page, total);
@@ -148,11 +163,7 @@ async function sweepUnneeded(database: Database, sweep: VersionSweep, target: Ta
     })();
   };
   for (let page = sweep.pruning(PAGE); page.length > 0; page = sweep.pruning(PAGE)) await remove(page);
-  for (let afterId = 0; ;) {
-    const page = sweep.unneeded(afterId, PAGE);
-    const last = page.at(-1);
-    if (last === undefined) break;
-    afterId = last.id;
+  for (const page of sweep.unneeded(PAGE)) {
     database.transaction(() => {
       for (const { id } of page) sweep.markPruning(id);
     })();

@@ -13,6 +13,15 @@ export interface RestorePoint {
   readonly report: string | undefined;
 }
 
+/** Some points, taken together. */
+export interface PointsShowing {
+  readonly count: number;
+  readonly isAnyPinned: boolean;
+  /** undefined where there are none. */
+  readonly oldestMs: number | undefined;
+  readonly newestMs: number | undefined;
+}
+
 interface PointRow {
   id: number;
   started_ms: number;
@@ -61,6 +70,38 @@ export class RestorePoints {
   /** All that are kept, the oldest first: one row for each run that changed something. */
   all(): RestorePoint[] {
     return this.list(Number.MAX_SAFE_INTEGER, -1).reverse();
+  }
+
+  /** The oldest that is kept after the run `afterRun`. */
+  oldest(afterRun: number): RestorePoint | undefined {
+    const row = this.#statements
+      .sql(
+        `SELECT id, started_ms, ended_ms, outcome, is_pinned, report FROM run WHERE ${IS_POINT} AND id > ? ORDER BY id LIMIT 1`,
+      )
+      .get(afterRun) as PointRow | undefined;
+    return row === undefined ? undefined : restorePoint(row);
+  }
+
+  /** The nearest kept points before and after this run; undefined where there is none. */
+  neighbours(runId: number): { before: number | undefined; after: number | undefined } {
+    const nearest = (sql: string): number | undefined =>
+      (this.#statements.value(sql).get(runId) as number | null) ?? undefined;
+    return {
+      before: nearest(`SELECT max(id) FROM run WHERE ${IS_POINT} AND id < ?`),
+      after: nearest(`SELECT min(id) FROM run WHERE ${IS_POINT} AND id > ?`),
+    };
+  }
+
+  /** The kept points that show content which came with run `fromRun` and left with run `untilRun`. */
+  showing(fromRun: number, untilRun: number): PointsShowing {
+    const row = this.#statements
+      .sql(
+        `SELECT count(*) AS count, coalesce(sum(is_pinned), 0) AS pinned, min(started_ms) AS oldestMs, max(started_ms) AS newestMs
+         FROM run WHERE ${IS_POINT} AND id >= ? AND id < ?`,
+      )
+      .get(fromRun, untilRun) as { count: number; pinned: number; oldestMs: number | null; newestMs: number | null };
+    const { count, pinned, oldestMs, newestMs } = row;
+    return { count, isAnyPinned: pinned > 0, oldestMs: oldestMs ?? undefined, newestMs: newestMs ?? undefined };
   }
 
   count(): number {

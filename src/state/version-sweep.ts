@@ -24,14 +24,18 @@ interface StoredRow {
 }
 
 /**
- * No kept point shows the content, under this path or one that it had before. A row that only tells of a rename is needed
- * as long: from the path before, the way to the content leads over it. `@without`: a JSON list of points that are taken
- * for pruned.
+ * Content that no kept point shows, under its path or one that it had before, lies between two kept points that are
+ * neighbours: it came after the one and went not later than with the other. Told by such gaps, an index finds it. A row
+ * that only tells of a rename is needed as long: from the path before, the way to the content leads over it.
  */
-const IS_UNNEEDED = `NOT EXISTS (SELECT 1 FROM run WHERE has_changed = 1 AND pruned_ms IS NULL
-  AND id >= content_run AND id < until_run
-  AND id NOT IN (SELECT value FROM json_each(@without)))`;
-const IS_SETTLED = `state IN ('kept', 'altered', 'lost', 'expired')`;
+interface Gap {
+  /** Kept points; nothing is kept between them. */
+  readonly after: number;
+  readonly until: number;
+}
+
+const IN_GAP = 'until_run > @after AND until_run <= @until AND content_run > @after';
+const IS_SETTLED = `state IN ('kept', 'altered', 'lost', 'expired', 'deleted')`;
 /** Content of files that have gone from the server before `@beforeMs`, and that no pinned point shows. */
 const IS_OVERDUE = `reason = 'vanished' AND folder IS NOT NULL AND state IN ('kept', 'altered') AND retired_ms < @beforeMs
   AND NOT EXISTS (SELECT 1 FROM run WHERE is_pinned = 1 AND pruned_ms IS NULL AND id >= content_run AND id < until_run)`;
@@ -61,21 +65,48 @@ export class VersionSweep {
       .run();
   }
 
-  /** Rows that no kept point needs, at most `limit` with a number above `afterId`. */
-  unneeded(afterId: number, limit: number): StoredVersion[] {
-    const rows = this.#statements
-      .sql(
-        `SELECT ${COLUMNS} FROM version WHERE id > @afterId AND ${IS_SETTLED} AND ${IS_UNNEEDED} ORDER BY id LIMIT @limit`,
-      )
-      .all({ afterId, limit, without: '[]' }) as StoredRow[];
-    return rows.map(storedVersion);
+  /** Rows that no kept point needs, at most `limit` at a time. Each page is to be marked before the next one is asked for. */
+  *unneeded(limit: number): Generator<readonly StoredVersion[]> {
+    for (const gap of this.#gaps()) {
+      for (let last = { until_run: 0, content_run: 0, id: 0 }; ;) {
+        const rows = this.#statements
+          .sql(
+            `SELECT ${COLUMNS}, until_run, content_run FROM version WHERE ${IN_GAP} AND ${IS_SETTLED}
+               AND (until_run, content_run, id) > (@until_run, @content_run, @id)
+             ORDER BY until_run, content_run, id LIMIT @limit`,
+          )
+          .all({ ...gap, ...last, limit }) as (StoredRow & typeof last)[];
+        const { until_run = 0, content_run = 0, id = 0 } = rows.at(-1) ?? {};
+        if (id === 0) break;
+        last = { until_run, content_run, id };
+        yield rows.map(storedVersion);
+      }
+    }
   }
 
   /** What would go with these points. */
   unneededTotals(without: readonly number[]): VersionTotals {
-    return this.#statements
-      .sql(`SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND ${IS_SETTLED} AND ${IS_UNNEEDED}`)
-      .get({ without: JSON.stringify(without) }) as VersionTotals;
+    const totals = { files: 0, bytes: 0 };
+    for (const gap of this.#gaps(without)) {
+      const found = this.#statements
+        .sql(`SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND ${IN_GAP} AND ${IS_SETTLED}`)
+        .get(gap) as VersionTotals;
+      totals.files += found.files;
+      totals.bytes += found.bytes;
+    }
+    return totals;
+  }
+
+  /** With points that are taken for pruned, only the gaps that they leave. */
+  #gaps(without: readonly number[] = []): Gap[] {
+    const going = new Set(without);
+    const kept = this.#statements
+      .value('SELECT id FROM run WHERE has_changed = 1 AND pruned_ms IS NULL ORDER BY id')
+      .all() as number[];
+    const ends = [-1, ...kept.filter((id) => !going.has(id)), Number.MAX_SAFE_INTEGER];
+    const gaps = ends.slice(1).map((until, index) => ({ after: ends[index] ?? -1, until }));
+    const isAsked = ({ after, until }: Gap): boolean => without.some((id) => id > after && id < until);
+    return gaps.filter((gap) => gap.until > gap.after + 1 && (without.length === 0 || isAsked(gap)));
   }
 
   /** Rows whose files an earlier process was deleting. */
@@ -126,6 +157,19 @@ export class VersionSweep {
     this.#statements.sql(`UPDATE version SET state = 'expired' WHERE id = ?`).run(id);
   }
 
+  /** By hand: from here on nothing reads it, and the trees of the past say so. */
+  markDeleted(id: number): void {
+    this.#statements.sql(`UPDATE version SET state = 'deleted' WHERE id = ?`).run(id);
+  }
+
+  /** What was to be deleted by hand, and may lie there still. */
+  deleting(limit: number): StoredVersion[] {
+    const rows = this.#statements
+      .sql(`SELECT ${COLUMNS} FROM version WHERE state = 'deleted' AND folder IS NOT NULL ORDER BY id LIMIT ?`)
+      .all(limit) as StoredRow[];
+    return rows.map(storedVersion);
+  }
+
   forgetPlace(id: number): void {
     this.#statements.sql('UPDATE version SET folder = NULL, local_path = NULL WHERE id = ?').run(id);
   }
@@ -137,14 +181,14 @@ export class VersionSweep {
       .get() as VersionTotals;
   }
 
-  /** Bytes that only the point `runId` needs, where `before` and `after` are the nearest points that stay. */
-  bytesOfPoint(runId: number, before: number, after: number): number {
+  /** What only the point `runId` needs, where `before` and `after` are the nearest points that stay. */
+  totalsOfPoint(runId: number, before: number, after: number): VersionTotals {
     return this.#statements
-      .value(
-        `SELECT coalesce(sum(size_bytes), 0) FROM version WHERE folder IS NOT NULL AND state <> 'moving'
+      .sql(
+        `SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND state <> 'moving'
            AND until_run > @runId AND until_run <= @after AND content_run > @before AND content_run <= @runId`,
       )
-      .get({ runId, before, after }) as number;
+      .get({ runId, before, after }) as VersionTotals;
   }
 }
 

@@ -294,4 +294,20 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX version_rehashed ON version (coalesce(rehashed_ms, 0)) WHERE state = 'kept' AND folder IS NOT NULL;
     `,
   },
+  {
+    name: '0007-past-at-a-glance',
+    sql: `
+      -- A folder of the past is listed, content between two versions found, and all of it added up, from an index alone.
+      DROP INDEX version_parent;
+      CREATE INDEX version_parent ON version (parent, path, until_run, since_run, state);
+      DROP INDEX version_until;
+      CREATE INDEX version_until ON version (until_run, content_run);
+      CREATE INDEX version_stored ON version (until_run, content_run, state, size_bytes) WHERE folder IS NOT NULL;
+      CREATE INDEX run_pinned ON run (id) WHERE is_pinned = 1 AND pruned_ms IS NULL;
+      -- Where content had come from that lies under another path now.
+      CREATE INDEX version_moved ON version (moved_to, until_run) WHERE moved_to IS NOT NULL;
+      -- Content that was deleted by hand has the state 'deleted'; with its place until the file is known to be gone.
+      CREATE INDEX version_deleted ON version (id) WHERE state = 'deleted' AND folder IS NOT NULL;
+    `,
+  },
 ];
