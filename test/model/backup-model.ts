@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RunOutcome } from '../../src/engine/run-report.ts';
 import type { Rules } from './history.ts';
-import { stateAt } from './site.ts';
+import { canEnterAll, stateAt } from './site.ts';
 import type { SiteState } from './site.ts';
 
 /** What one run was, as it can be known without looking into the program. */
@@ -16,6 +16,8 @@ export interface RunFacts {
   readonly isServerFaulty: boolean;
   /** The run was cut off, or the disk failed: something may be between two places until the next run. */
   readonly isCutOff: boolean;
+  /** It went on with the work of a run that was cut off. */
+  readonly isAfterCutOff: boolean;
 }
 
 interface Absence {
@@ -60,6 +62,8 @@ export class BackupModel {
     const isSure = facts.outcome === 'complete' && isQuiet && !facts.isLiedTo;
     for (const path of new Set([...this.#files.keys(), ...now.keys()])) this.#checkPath(path, facts, now);
     this.#noteAbsences(facts, now, isSure);
+    // What comes back to its path after a failure is compared anew, by the next run that makes a plan: its time begins then.
+    if (facts.isCutOff || facts.isAfterCutOff) for (const absence of this.#absences.values()) absence.atLeast = 0;
     if (isSure) this.#checkEqual(facts, now);
     this.#inDoubt = new Map(facts.isCutOff ? [...this.#inDoubt, ...this.#changedTo(now)] : []);
     this.#files = new Map(now);
@@ -122,6 +126,7 @@ export class BackupModel {
       const states = moments.map((state) => stateAt(state, path));
       const isThere = states.some((state) => state.length === 64);
       const isGone = states.some((state) => state.length !== 64);
+      const isExcluded = states.includes('excluded');
       const absence = this.#absences.get(path) ?? { atLeast: 0, atMost: 0 };
       if (isThere) absence.atLeast = 0;
       if (isThere && isSure) {
@@ -131,7 +136,7 @@ export class BackupModel {
       }
       if (outcome === 'complete') {
         if (isGone || isLiedTo) absence.atMost++;
-        if (isSure && !isThere) absence.atLeast++;
+        if (isSure && !isThere && !isExcluded) absence.atLeast++;
       }
       if (absence.atMost > 0) this.#absences.set(path, absence);
     }
@@ -140,12 +145,12 @@ export class BackupModel {
 
   #checkEqual({ moments, rules, isServerFaulty }: RunFacts, now: ReadonlyMap<string, string>): void {
     const [state] = moments;
-    assert.ok(state?.canEnterAll === true, 'complete although a folder could not be seen');
+    assert.ok(state !== undefined && canEnterAll(state), 'complete although a folder could not be seen');
     for (const [path, sha256] of state.files) {
       assert.equal(now.get(path), sha256, `${path} is not as on the server after a complete run`);
     }
     for (const path of now.keys()) {
-      if (state.files.has(path)) continue;
+      if (state.files.has(path) || stateAt(state, path) === 'excluded') continue;
       const { atLeast } = this.#absences.get(path) ?? { atLeast: 0 };
       const mustBeGone = rules.deletion !== 'keep' && atLeast >= 2 && !isServerFaulty;
       assert.ok(!mustBeGone || this.#kept.has(path), `${path} is still in current/ after two complete runs without it`);

@@ -11,6 +11,8 @@ export type Edit =
   | { readonly edit: 'rewrite'; readonly pick: number; readonly size: number; readonly isOlder: boolean }
   | { readonly edit: 'touch' | 'remove'; readonly pick: number }
   | { readonly edit: 'removeFolder' | 'forbid'; readonly pick: number }
+  /** The last name of a file or folder in the other case; a file becomes a folder, and the other way round. */
+  | { readonly edit: 'recase' | 'swap'; readonly pick: number }
   | { readonly edit: 'rename'; readonly pick: number; readonly path: PathChoice }
   | { readonly edit: 'renameFolder'; readonly pick: number; readonly path: PathChoice }
   | { readonly edit: 'folder' | 'link' | 'many'; readonly path: PathChoice }
@@ -27,6 +29,7 @@ export interface ServerFault {
     | 'listing-cut'
     | 'listing-empty'
     | 'listing-hides'
+    | 'listing-capped'
     | 'file-short'
     | 'file-long'
     | 'file-reset'
@@ -38,11 +41,12 @@ export interface ServerFault {
 
 export interface Run {
   readonly do: 'run';
-  /** `kill`: by SIGKILL at a call to the disk; where no process can be killed, a cancellation. */
+  /** `kill`: by SIGKILL after a lasting effect; where no process can be killed, a cancellation. */
   readonly how: 'plain' | 'forced' | 'dry' | 'cancel' | 'disk-once' | 'disk-dead' | 'kill';
-  /** The command, or the call to the disk, at which that happens. */
+  /** The command, the call to the disk or the effect at which that happens. */
   readonly at: number;
   readonly connections: 1 | 3;
+  readonly attempts: number;
   readonly faults: readonly ServerFault[];
   /** Changes of the site while the run looks at it. */
   readonly meanwhile: readonly { readonly at: number; readonly change: Edit }[];
@@ -54,13 +58,19 @@ export interface Rules {
   readonly days: number;
   readonly keep: 'all' | 'last' | 'within' | 'steps' | 'smart';
   readonly count: number;
+  readonly quotaBytes: number | undefined;
   readonly hasGuards: boolean;
+  /** Content that is read again, from the server and from the disk. */
+  readonly sampleBytes: number;
+  readonly rehashDays: number;
 }
 
 export type Step =
   | { readonly do: 'edit'; readonly change: Edit }
   | Run
   | Rules
+  /** What is left out from now on: among EXCLUDABLE. */
+  | { readonly do: 'filter'; readonly exclude: readonly string[] }
   | { readonly do: 'decide'; readonly decision: 'kept' | 'accepted' }
   | { readonly do: 'pin'; readonly pick: number; readonly isPinned: boolean }
   /** The clock of the NAS moves, by waiting or by being set. */
@@ -69,7 +79,12 @@ export type Step =
   | { readonly do: 'zone'; readonly minutes: number };
 
 export interface History {
-  readonly server: { readonly hasMlsd: boolean; readonly uniqueFacts: boolean; readonly hasMlst: boolean };
+  readonly server: {
+    readonly hasMlsd: boolean;
+    readonly uniqueFacts: boolean;
+    readonly hasMlst: boolean;
+    readonly hasHash: boolean;
+  };
   readonly steps: readonly Step[];
 }
 
@@ -95,6 +110,9 @@ export const NAMES = [
   'x'.repeat(200),
 ];
 
+/** Patterns of filters, for names at any depth. */
+export const EXCLUDABLE = ['a', 'b', 'page.html', 'README', '.hidden', '~', '*.jpg'];
+
 const path = fc.array(fc.nat({ max: NAMES.length - 1 }), { minLength: 1, maxLength: 3 });
 const pick = fc.nat({ max: 1000 });
 const size = fc.nat({ max: 5 });
@@ -107,6 +125,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ edit: fc.constantFrom('touch', 'remove', 'remove'), pick }) },
   { weight: 2, arbitrary: fc.record({ edit: fc.constantFrom('removeFolder', 'forbid'), pick }) },
+  { weight: 1, arbitrary: fc.record({ edit: fc.constantFrom('recase', 'swap'), pick }) },
   { weight: 2, arbitrary: fc.record({ edit: fc.constant('rename' as const), pick, path }) },
   { weight: 1, arbitrary: fc.record({ edit: fc.constant('renameFolder' as const), pick, path }) },
   { weight: 2, arbitrary: fc.record({ edit: fc.constantFrom('folder', 'link', 'many'), path }) },
@@ -123,6 +142,7 @@ const fault: fc.Arbitrary<ServerFault> = fc.record({
     'listing-cut',
     'listing-empty',
     'listing-hides',
+    'listing-capped',
     'file-short',
     'file-long',
     'file-reset',
@@ -145,11 +165,22 @@ const run: fc.Arbitrary<Run> = fc.record({
     { weight: 10, arbitrary: fc.constant('plain' as const) },
     {
       weight: 6,
-      arbitrary: fc.constantFrom('forced', 'dry', 'cancel', 'cancel', 'disk-once', 'disk-once', 'disk-dead', 'kill'),
+      arbitrary: fc.constantFrom(
+        'forced',
+        'dry',
+        'cancel',
+        'cancel',
+        'disk-once',
+        'disk-once',
+        'disk-dead',
+        'kill',
+        'kill',
+      ),
     },
   ),
   at: fc.integer({ min: 1, max: 120 }),
   connections: fc.constantFrom(1, 3),
+  attempts: fc.constantFrom(1, 4, 4),
   faults: mostlyNone(fault),
   meanwhile: mostlyNone(fc.record({ at: fc.integer({ min: 3, max: 40 }), change: edit })),
 });
@@ -160,13 +191,23 @@ const rules: fc.Arbitrary<Rules> = fc.record({
   days: fc.constantFrom(1, 30),
   keep: fc.constantFrom('all', 'last', 'within', 'steps', 'smart'),
   count: fc.integer({ min: 1, max: 5 }),
+  quotaBytes: fc.constantFrom(undefined, undefined, undefined, 1, 500, 5000),
   hasGuards: fc.boolean(),
+  sampleBytes: fc.constantFrom(0, 0, 100, 5000),
+  rehashDays: fc.constantFrom(0, 0, 1, 30),
 });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 24, arbitrary: fc.record({ do: fc.constant('edit' as const), change: edit }) },
   { weight: 8, arbitrary: run },
   { weight: 1, arbitrary: rules },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('filter' as const),
+      exclude: fc.subarray(EXCLUDABLE, { maxLength: 2 }),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('decide' as const), decision: fc.constantFrom('kept', 'accepted') }),
@@ -189,6 +230,7 @@ export function histories(stepsMax: number): fc.Arbitrary<History> {
       hasMlsd: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
       uniqueFacts: fc.boolean(),
       hasMlst: fc.boolean(),
+      hasHash: fc.boolean(),
     }),
     steps: fc.array(step, { minLength: Math.ceil(stepsMax / 3), maxLength: stepsMax, size: 'max' }),
   });

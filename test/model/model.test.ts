@@ -1,6 +1,7 @@
 /** A few of the histories that `npm run model` plays by the thousand. */
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { KilledRuns } from './killed-runs.ts';
 import type { Tally } from './play-history.ts';
 import { playSeed } from './play-seed.ts';
 
@@ -10,20 +11,25 @@ const FIRST_SEED = 1;
 const HISTORIES_MIN = 8;
 const HISTORIES_MAX = 40;
 /** On a slow machine fewer histories are played, but never fewer than the minimum. */
-const BUDGET_MS = 40_000;
+const BUDGET_MS = 35_000;
 
 describe('Any history of a site and of its backup', () => {
   it('ends with the copy equal to the server, every earlier version readable, and nothing lost', async (t) => {
     const tally: Tally = new Map();
+    const killed = new KilledRuns();
+    const runAndKill = killed.run.bind(killed);
+    t.after(() => {
+      killed.remove();
+    });
     const endMs = performance.now() + BUDGET_MS;
     let played = 0;
     while (played < HISTORIES_MAX && (played < HISTORIES_MIN || performance.now() < endMs)) {
       const seed = FIRST_SEED + played++;
-      const failure = await playSeed(seed, STEPS, tally, { isShrunk: false });
+      const failure = await playSeed(seed, STEPS, tally, { isShrunk: false, runAndKill });
       assert.equal(failure, undefined, `npm run model -- --seed ${seed} --steps ${STEPS} --shrink`);
     }
     t.diagnostic(`${played} histories: ${[...tally].map(([what, count]) => `${count} ${what}`).join(', ')}`);
-    for (const met of ['complete', 'incomplete', 'cancelled', 'resumed', 'left', 'disk-once']) {
+    for (const met of ['complete', 'incomplete', 'cancelled', 'resumed', 'left', 'disk-once', 'killed']) {
       assert.ok(tally.has(met), `no history has met: ${met}`);
     }
   });

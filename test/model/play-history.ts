@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import type { RunReport } from '../../src/engine/run-report.ts';
 import type { GuardSettings } from '../../src/settings/task-settings.ts';
 import { RestorePoints } from '../../src/state/restore-points.ts';
+import { decodeRemoteName } from '../../src/local/local-name.ts';
 import { decideHold, readNewestHold } from '../../src/state/task-hold.ts';
 import { BackupFixture, NO_GUARDS } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
@@ -12,7 +13,7 @@ import { BackupModel, VANISHED_FILES_LIMIT } from './backup-model.ts';
 import type { History, Rules, Run, Step } from './history.ts';
 import { PastModel } from './past-model.ts';
 import { addServerFault } from './server-fault.ts';
-import { Site, stateAt } from './site.ts';
+import { Site, canEnterAll, canReadAll, stateAt, withFilter } from './site.ts';
 import type { SiteState } from './site.ts';
 
 const TASK_NAME = 'under test';
@@ -23,19 +24,33 @@ const COMMANDS = ['USER', 'CWD', 'EPSV', 'MLSD', 'LIST', 'MLST', 'RETR', 'SIZE',
 
 const GUARDS: GuardSettings = { ...NO_GUARDS, vanishedFiles: VANISHED_FILES_LIMIT, emptiedFolders: true };
 
-const PLAIN: Run = { do: 'run', how: 'plain', at: 1, connections: 3, faults: [], meanwhile: [] };
-const FIRST_RULES: Rules = { do: 'rules', deletion: 'archive', days: 30, keep: 'all', count: 3, hasGuards: false };
+const PLAIN: Run = { do: 'run', how: 'plain', at: 1, connections: 3, attempts: 4, faults: [], meanwhile: [] };
+const FIRST_RULES: Rules = {
+  do: 'rules',
+  deletion: 'archive',
+  days: 30,
+  keep: 'all',
+  count: 3,
+  quotaBytes: undefined,
+  hasGuards: false,
+  sampleBytes: 0,
+  rehashDays: 0,
+};
 
 /** What a history has met: to see that it is worth playing. */
 export type Tally = Map<string, number>;
 
-/** A run in a process of its own, killed at the nth call to the disk. Resolves to whether the kill came. */
-export type RunAndKill = (fixture: BackupFixture, overrides: RunOverrides, nth: number) => Promise<boolean>;
+/** A run in a process of its own, killed after its nth lasting effect. Its report where it came to its end before. */
+export type RunAndKill = (
+  fixture: BackupFixture,
+  overrides: RunOverrides,
+  nth: number,
+) => Promise<RunReport | undefined>;
 
 /** Plays a history against a real run of the program each time, and holds it against the models. Throws where they differ. */
 export async function playHistory(history: History, tally: Tally, runAndKill?: RunAndKill): Promise<void> {
-  const { hasMlsd, uniqueFacts, hasMlst } = history.server;
-  const fixture = await BackupFixture.start({ hasMlsd, uniqueFacts, hasMlst });
+  const { hasHash, ...server } = history.server;
+  const fixture = await BackupFixture.start({ ...server, hashes: hasHash ? ['HASH'] : [] });
   const disk = new FailingDisk();
   try {
     const player = new Player(fixture, disk, tally, runAndKill);
@@ -56,10 +71,14 @@ class Player {
   readonly #model = new BackupModel();
   readonly #past: PastModel;
   #rules = FIRST_RULES;
+  #exclude: readonly string[] = [];
   #clockHours = 0;
   /** What the site was since the work that is left was begun; empty where none is. */
   #moments: SiteState[] = [];
   #wasLiedTo = false;
+  /** Of the run whose work is left. */
+  #wasCutOff = false;
+  #wasFaulty = false;
 
   constructor(fixture: BackupFixture, disk: FailingDisk, tally: Tally, runAndKill: RunAndKill | undefined) {
     this.#fixture = fixture;
@@ -82,9 +101,11 @@ class Player {
       case 'rules':
         this.#rules = step;
         return;
+      case 'filter':
+        this.#exclude = step.exclude;
+        return;
       case 'clock':
-        // A process of its own has the clock of this machine.
-        if (this.#runAndKill === undefined) this.#moveClock(step.hours);
+        this.#moveClock(step.hours);
         return;
       case 'zone':
         this.#fixture.server.options.listUtcOffsetMinutes = step.minutes;
@@ -102,7 +123,8 @@ class Player {
   async end(): Promise<void> {
     this.#site.allowAll();
     if (this.#moments.length > 0) this.#moments.push(this.#site.state());
-    this.#rules = { ...this.#rules, hasGuards: false };
+    this.#rules = { ...this.#rules, hasGuards: false, sampleBytes: 0 };
+    this.#exclude = [];
     await this.#run(PLAIN);
     // What was taken back from the versions after a disk failed is proven by the next run that begins its work anew.
     if (this.#isResumed()) await this.#run(PLAIN);
@@ -128,7 +150,7 @@ class Player {
     if (hold?.decision !== 'open') return;
     this.#count(decision);
     assert.ok(decideHold(stateDir, TASK_NAME, hold.id, decision, { atMs: this.#nowMs(), by: undefined }));
-    if (decision === 'kept') this.#model.keepMissing(this.#site.state());
+    if (decision === 'kept') this.#model.keepMissing(this.#now());
   }
 
   #pin(pick: number, isPinned: boolean): void {
@@ -142,6 +164,11 @@ class Player {
     } finally {
       db.close();
     }
+  }
+
+  /** The site as the task sees it. */
+  #now(): SiteState {
+    return withFilter(this.#site.state(), this.#exclude);
   }
 
   /** Whether the last run has gone on with the work of an earlier one. */
@@ -186,7 +213,8 @@ class Player {
     let isDiskMet = false;
     try {
       if (runAndKill !== undefined) {
-        isDiskMet = await runAndKill(this.#fixture, this.#overrides(run), run.at);
+        report = await runAndKill(this.#fixture, this.#overrides(run), run.at * (run.connections === 1 ? 1 : 4));
+        isDiskMet = report === undefined;
         this.#count(isDiskMet ? 'killed' : 'survived');
       } else {
         if (run.how.startsWith('disk')) this.#disk.failAt(run.at, run.how === 'disk-dead');
@@ -200,6 +228,7 @@ class Player {
     this.#count('runs');
     if (isDiskMet) this.#count(run.how);
     if (report !== undefined) this.#count(`${run.how === 'dry' ? 'dry ' : ''}${report.outcome}`);
+    trace(run, report, isDiskMet);
     this.#judge({ run, report, earlier, during, isLiedTo, isDiskMet, isAccepted });
   }
 
@@ -221,18 +250,24 @@ class Player {
       if (earlier.length > 0) this.#moments = withoutRepeats([...earlier, ...during]);
       return;
     }
-    const outcome = outcomeOf(report);
     const isResumed =
       report === undefined || this.#fixture.notices().some((notice) => notice.startsWith('run-resumed'));
-    const moments = isResumed && earlier.length > 0 ? withoutRepeats([...earlier, ...during]) : during;
+    const seen = isResumed && earlier.length > 0 ? withoutRepeats([...earlier, ...during]) : during;
+    const moments = seen.map((state) => withFilter(state, this.#exclude));
+    const outcome = outcomeOf(report, moments);
     const isLiedTo = what.isLiedTo || (isResumed && this.#wasLiedTo);
-    const isServerFaulty = run.faults.length > 0;
+    // What a listing was worth stays with the work that is gone on with.
+    const isServerFaulty = run.faults.length > 0 || (isResumed && this.#wasFaulty);
+    const isAfterCutOff = isResumed && this.#wasCutOff;
     const isSmooth = !isCutOff && !isServerFaulty && run.how !== 'cancel' && run.how !== 'kill' && moments.length === 1;
     if (isSmooth) this.#checkOutcome(moments, report, what.isAccepted || isLiedTo || isResumed);
     if (isResumed && report !== undefined) this.#count('resumed');
 
     const before = this.#model.files;
-    this.#model.afterRun({ outcome, rules: this.#rules, moments, isLiedTo, isServerFaulty, isCutOff }, now);
+    this.#model.afterRun(
+      { outcome, rules: this.#rules, moments, isLiedTo, isServerFaulty, isCutOff, isAfterCutOff },
+      now,
+    );
     for (const path of before.keys()) {
       const left = !now.has(path) && moments.some((state) => stateAt(state, path) === 'absent');
       if (left) {
@@ -240,14 +275,16 @@ class Player {
         this.#count('left');
       }
     }
-    if (report !== undefined) {
+    if (this.#hasDatabase()) {
       const facts = { outcome, isCutOff, rules: this.#rules, nowMs: this.#nowMs() };
       this.#past.afterRun(facts, isCutOff ? undefined : now);
     }
-    const isWorkLeft = this.#fixture.hasWorkLeft();
+    const isWorkLeft = this.#hasDatabase() && this.#fixture.hasWorkLeft();
     // A run that ended before it came to the work has left it as it was.
-    this.#moments = isWorkLeft ? withoutRepeats(outcome === 'failed' ? [...earlier, ...moments] : moments) : [];
+    this.#moments = isWorkLeft ? withoutRepeats(outcome === 'failed' ? [...earlier, ...seen] : seen) : [];
     this.#wasLiedTo = isWorkLeft && isLiedTo;
+    this.#wasFaulty = isWorkLeft && isServerFaulty;
+    this.#wasCutOff = isWorkLeft && (isCutOff || isAfterCutOff);
   }
 
   /** With nothing in its way, a run is complete, or held for a reason that the model sees, too. */
@@ -256,10 +293,10 @@ class Player {
     if (state === undefined || report === undefined) return;
     const { outcome } = report;
     const words = `${outcome}: ${JSON.stringify([report.cause, report.failures.slice(0, 3)])}`;
-    const isWhole = state.canEnterAll && !isRootEmptied(state, this.#model.files);
+    const isWhole = canEnterAll(state) && !(state.isEmpty && this.#model.files.size > 0);
     if (!this.#rules.hasGuards) {
       if (!isWhole) assert.equal(outcome, 'incomplete', words);
-      else if (state.canReadAll) assert.equal(outcome, 'complete', words);
+      else if (canReadAll(state) && !state.isEmpty) assert.equal(outcome, 'complete', words);
       return;
     }
     const vanished = this.#model.surelyVanished(state);
@@ -268,12 +305,15 @@ class Player {
   }
 
   #overrides(run: Run): RunOverrides {
-    const { deletion, days, keep, count, hasGuards } = this.#rules;
+    const { deletion, days, keep, count, quotaBytes, hasGuards, sampleBytes, rehashDays } = this.#rules;
     return {
       connections: run.connections,
       deletion: { rule: deletion, days },
-      versions: { keep, count, days: count, daily: count, hourly: count, weekly: 1, monthly: 1, yearly: 0 },
+      versions: { quotaBytes, keep, count, days: count, daily: count, hourly: count, weekly: 1, monthly: 1, yearly: 0 },
       guards: hasGuards ? GUARDS : NO_GUARDS,
+      verification: { sampleBytes, rehashDays },
+      exclude: this.#exclude,
+      attempts: run.attempts,
       isForced: run.how === 'forced',
       isDryRun: run.how === 'dry',
       clockOffsetMs: this.#clockHours * HOUR_MS,
@@ -282,9 +322,13 @@ class Player {
 
   /** SHA-256 by remote path: what the index says, which the fixture has held against the disk. */
   #current(isCutOff: boolean): ReadonlyMap<string, string> {
-    if (!existsSync(this.#fixture.databasePath)) return new Map();
+    if (!this.#hasDatabase()) return new Map();
     if (isCutOff) return this.#past.lastTree();
     return new Map(this.#fixture.indexed().map(({ path, sha256 }) => [path, sha256]));
+  }
+
+  #hasDatabase(): boolean {
+    return existsSync(this.#fixture.databasePath);
   }
 
   #count(what: string): void {
@@ -292,17 +336,25 @@ class Player {
   }
 }
 
-/** What a run has concluded from. The manifest comes last: where the disk does not take it, all else had been seen. */
-function outcomeOf(report: RunReport | undefined): RunReport['outcome'] {
-  const isAllButManifest = report?.failures.every(({ path }) => path === '/manifest.jsonl') === true;
-  return report?.outcome === 'incomplete' && isAllButManifest ? 'complete' : (report?.outcome ?? 'cancelled');
+/**
+ * What a run has concluded from. What the disk refuses at the very end, when all has been seen, makes a run incomplete that
+ * was complete so far: a file that had to go to the versions with others that did, and the manifest.
+ */
+function outcomeOf(report: RunReport | undefined, moments: readonly SiteState[]): RunReport['outcome'] {
+  const there = new Set(moments.flatMap(({ files }) => [...files.keys()].map((path) => decodeRemoteName(path))));
+  const isOfTheEnd = report?.failures.every(
+    ({ path, code }) => path === '/manifest.jsonl' || (code === 'target-unwritable' && !there.has(path)),
+  );
+  return report?.outcome === 'incomplete' && isOfTheEnd === true ? 'complete' : (report?.outcome ?? 'cancelled');
 }
 
 function withoutRepeats(moments: readonly SiteState[]): SiteState[] {
   return moments.filter(({ number }, at) => number !== moments[at - 1]?.number);
 }
 
-/** A source folder that held files and shows nothing any more is never believed. */
-function isRootEmptied(state: SiteState, files: ReadonlyMap<string, string>): boolean {
-  return state.files.size + state.folders.size + state.others.size === 0 && files.size > 0;
+/** With MODEL_TRACE, a line for each run: to understand a history that has been made small. */
+function trace(run: Run, report: RunReport | undefined, isDiskMet: boolean): void {
+  if (process.env['MODEL_TRACE'] === undefined) return;
+  const { outcome, cause, failures, folders, counts } = report ?? {};
+  process.stdout.write(`${JSON.stringify({ run, isDiskMet, outcome, cause, failures, folders, counts })}\n`);
 }

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { histories } from './history.ts';
+import type { History } from './history.ts';
 import { playHistory } from './play-history.ts';
 import type { RunAndKill, Tally } from './play-history.ts';
-
-/** A failing history is made smaller for no longer than this. */
-const SHRINK_MS_MAX = 120_000;
+import { shrinkHistory } from './shrink-history.ts';
 
 /**
  * Plays the one history of a seed, of at most `stepsMax` steps. Where it breaks a promise: the sentence that says which, and
@@ -17,13 +16,17 @@ export async function playSeed(
   how: { readonly isShrunk: boolean; readonly runAndKill?: RunAndKill | undefined },
 ): Promise<string | undefined> {
   const property = fc.asyncProperty(histories(stepsMax), (history) => playHistory(history, tally, how.runAndKill));
-  const result = await fc.check(property, {
-    seed,
-    numRuns: 1,
-    endOnFailure: !how.isShrunk,
-    interruptAfterTimeLimit: SHRINK_MS_MAX,
-  });
-  if (!result.failed) return undefined;
-  const why = result.errorInstance instanceof Error ? (result.errorInstance.stack ?? '') : String(result.errorInstance);
-  return `${why}\n${JSON.stringify(result.counterexample?.[0] ?? 'no history ended in time')}`;
+  const result = await fc.check(property, { seed, numRuns: 1, endOnFailure: true });
+  const failing = result.counterexample?.[0];
+  if (!result.failed || failing == null) return undefined;
+  if (!how.isShrunk) return described(result.errorInstance, failing);
+  const smallest = await shrinkHistory(failing, result.errorInstance, (history) =>
+    playHistory(history, new Map(), how.runAndKill),
+  );
+  return described(smallest.error, smallest.history);
+}
+
+function described(error: unknown, history: History): string {
+  const why = error instanceof Error ? (error.stack ?? '') : String(error);
+  return `${why}\n${JSON.stringify(history)}`;
 }

@@ -2,6 +2,8 @@ import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ServerFault } from './history.ts';
 
 const LISTING = ['MLSD', 'LIST'];
+/** More lines than these are left out without a word. */
+const CAP_LINES = 5;
 const ANY = ['CWD', 'EPSV', 'MLSD', 'LIST', 'RETR', 'MLST', 'SIZE', 'MDTM'];
 
 /**
@@ -38,6 +40,9 @@ export function addServerFault(server: ScriptedServer, { fault, nth, isLasting }
       return true;
     case 'listing-hides':
       server.addFault({ command: LISTING, nth, times }, { mapListing: (lines) => lines.slice(1) });
+      return true;
+    case 'listing-capped':
+      server.addFault({ command: LISTING, nth, times }, { mapListing: (lines) => lines.slice(0, CAP_LINES) });
       return true;
     case 'file-short':
       server.addFault({ command: 'RETR', nth, times }, { sendBytes: 2 });

@@ -19,11 +19,40 @@ export interface SiteState {
   /** SHA-256 by path. */
   readonly files: ReadonlyMap<string, string>;
   readonly folders: ReadonlySet<string>;
-  /** Links. */
-  readonly others: ReadonlySet<string>;
-  /** Whether we may enter every folder, and read every file: a file that we have is not read again. */
-  readonly canEnterAll: boolean;
-  readonly canReadAll: boolean;
+  /** Nothing at all, not even a link. */
+  readonly isEmpty: boolean;
+  /** Folders that we may not enter, and files that we may not read: a file that we have is not read again. */
+  readonly closed: ReadonlySet<string>;
+  /** Names that the filter of the task leaves out, with all below them. */
+  readonly exclude: readonly string[];
+}
+
+/** The same moment as a task sees it that leaves out these names. */
+export function withFilter(state: SiteState, exclude: readonly string[]): SiteState {
+  if (exclude.length === 0) return state;
+  const isWanted = (path: string): boolean => !isExcluded(path, exclude);
+  return {
+    ...state,
+    files: new Map([...state.files].filter(([path]) => isWanted(path))),
+    folders: new Set([...state.folders].filter(isWanted)),
+    closed: new Set([...state.closed].filter(isWanted)),
+    exclude,
+  };
+}
+
+function isExcluded(path: string, exclude: readonly string[]): boolean {
+  const names = path.split('/');
+  return exclude.some((pattern) =>
+    pattern.startsWith('*') ? names.some((name) => name.endsWith(pattern.slice(1))) : names.includes(pattern),
+  );
+}
+
+export function canEnterAll({ closed, folders }: SiteState): boolean {
+  return ![...closed].some((path) => folders.has(path));
+}
+
+export function canReadAll({ closed, files }: SiteState): boolean {
+  return ![...closed].some((path) => files.has(path));
 }
 
 /** What a moment says of one path: a SHA-256, or why no file is there. */
@@ -34,7 +63,7 @@ export function stateAt(state: SiteState, path: string): string {
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
     if (state.files.has(path.slice(0, end))) return 'below a file';
   }
-  return 'absent';
+  return isExcluded(path, state.exclude) ? 'excluded' : 'absent';
 }
 
 /** The site of one history: changes it, and tells what it is. */
@@ -53,24 +82,23 @@ export class Site {
   state(): SiteState {
     const files = new Map<string, string>();
     const folders = new Set<string>();
-    const others = new Set<string>();
-    let canEnterAll = true;
-    let canReadAll = true;
+    const closed = new Set<string>();
     const visit = (folder: TreeFolder, path: string): void => {
       for (const [name, node] of folder.children) {
         const child = `${path}/${name}`;
         if (node.kind === 'folder') {
-          canEnterAll &&= (node.mode & 0o100) !== 0;
+          if ((node.mode & 0o100) === 0) closed.add(child);
           folders.add(child);
           visit(node, child);
         } else if (node.kind === 'file') {
-          canReadAll &&= (node.mode & 0o400) !== 0;
+          if ((node.mode & 0o400) === 0) closed.add(child);
           files.set(child, sha256Of(node.content.read(0, node.content.sizeBytes)));
-        } else others.add(child);
+        }
       }
     };
     visit(this.#tree.root, '');
-    return { number: this.#changes, files, folders, others, canEnterAll, canReadAll };
+    const isEmpty = this.#tree.root.children.size === 0;
+    return { number: this.#changes, files, folders, isEmpty, closed, exclude: [] };
   }
 
   apply(edit: Edit): void {
@@ -103,6 +131,16 @@ export class Site {
         if (folder === undefined) break;
         if ('path' in edit) this.#rename(folder, pathOf(edit.path));
         else this.#tree.remove(folder);
+        break;
+      }
+      case 'recase':
+      case 'swap': {
+        const { files, folders } = this.state();
+        const path = chosen([...files.keys(), ...folders], edit.pick);
+        if (path === undefined) break;
+        if (edit.edit === 'recase') this.#rename(path, inOtherCase(path));
+        else if (files.has(path)) this.#write(`${path}/x`, edit.pick, {});
+        else this.#write(path, edit.pick, {});
         break;
       }
       default: {
@@ -191,6 +229,13 @@ export class Site {
 
 function pathOf(choice: PathChoice): string {
   return choice.map((number) => `/${NAMES[number] ?? ''}`).join('');
+}
+
+function inOtherCase(path: string): string {
+  const slash = path.lastIndexOf('/') + 1;
+  const name = path.slice(slash);
+  const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return path.slice(0, slash) + (name === lower ? name.replace(/[a-z]/g, (letter) => letter.toUpperCase()) : lower);
 }
 
 function chosen<T>(items: readonly T[], pick: number): T | undefined {

@@ -15,6 +15,7 @@ import { decodeRemoteName } from '../../src/local/local-name.ts';
 import { createLog } from '../../src/log.ts';
 import { openSource } from '../../src/remote/open-source.ts';
 import type { SourceSettings, TaskSettings } from '../../src/settings/task-settings.ts';
+import { taskSettingsJson } from '../../src/settings/task-settings-json.ts';
 import { integrityFaults } from '../../src/state/database.ts';
 import { taskDatabasePath } from '../../src/state/task-database.ts';
 import { runTask } from '../../src/tasks/run-task.ts';
@@ -275,8 +276,13 @@ export class BackupFixture {
     return taskDatabasePath(this.stateDir, TASK_NAME);
   }
 
-  /** Settings as a task file holds them, for the command line. */
-  taskFileContent(): string {
+  /** Settings as a task file holds them, for the command line: all that a run with `overrides` has, where they are given. */
+  taskFileContent(overrides?: RunOverrides): string {
+    if (overrides !== undefined) {
+      const settings = this.#settings(overrides);
+      const json = taskSettingsJson(settings);
+      return JSON.stringify({ ...json, source: { ...json.source, password: settings.source.password.reveal() } });
+    }
     const { source, retries } = this.#settings({});
     const { host, port, user, password, folder, protocol } = source;
     return JSON.stringify({

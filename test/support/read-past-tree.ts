@@ -21,7 +21,7 @@ export function readPastTree(
       const page = tree.folders(runId, folder, after, pageSize);
       folders.push(...page);
       after = page.at(-1) ?? '';
-      if (after === '') break;
+      if (page.length < pageSize) break;
     }
     for (let after = ''; ;) {
       const page = tree.files(runId, folder, after, pageSize);
@@ -40,7 +40,7 @@ export function readPastTree(
         files.set(file.path, sha256);
       }
       after = page.at(-1)?.path.slice(folder.length + (folder === '/' ? 0 : 1)) ?? '';
-      if (after === '') break;
+      if (page.length < pageSize) break;
     }
   }
   return files;
