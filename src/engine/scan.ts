@@ -103,7 +103,7 @@ class FolderScanner {
   }
 
   #keep(folder: RunFolder, listing: FolderListing, collected: ListingCollector): void {
-    const { tables, index, filter, isForced, progress, log } = this.#context;
+    const { tables, index, subtrees, filter, isForced, progress, log } = this.#context;
     const fingerprint = collected.fingerprint.digest();
     const indexed = index.folder(folder.path);
     const isUnchanged =
@@ -112,8 +112,11 @@ class FolderScanner {
       !filter.usesAge &&
       indexed?.missingSinceRun === undefined &&
       indexed?.fingerprint?.equals(fingerprint) === true;
-    const aliasOf =
-      listing.incomplete === undefined ? this.#aliasOf(folder, fingerprint, listing.entryCount) : undefined;
+    const likeness =
+      listing.incomplete === undefined ? this.#aliasOf(folder, fingerprint, listing.entryCount, collected) : undefined;
+    // What was copied under this path as well would grow old there, and nobody would say so.
+    const isOwn = likeness !== undefined && subtrees.presentFilesBelow(folder.path) > 0;
+    const aliasOf = isOwn ? undefined : likeness;
     const isKept = !isUnchanged && aliasOf === undefined;
 
     tables.transaction(() => {
@@ -144,9 +147,15 @@ class FolderScanner {
   }
 
   /** The path under which this same folder is copied already, if there is one. */
-  #aliasOf(folder: RunFolder, fingerprint: Buffer, entryCount: number): string | undefined {
+  #aliasOf(
+    folder: RunFolder,
+    fingerprint: Buffer,
+    entryCount: number,
+    { subfolders: [only] }: ListingCollector,
+  ): string | undefined {
     const { tables } = this.#context;
-    if (entryCount === 0) return undefined;
+    // The name of the one folder that lies in it proves nothing: `old/old/old/old` may well end somewhere.
+    if (entryCount === 0 || (entryCount === 1 && only !== undefined && only.unique === undefined)) return undefined;
     if (folder.unique !== undefined && folder.state === 'deferred') {
       const first = tables.folderByUnique(folder.unique);
       if (first !== undefined && first.id !== folder.id && first.fingerprint?.equals(fingerprint) === true) {

@@ -205,3 +205,24 @@ describe('A folder of the backup that somebody makes a link', () => {
     assert.ok(existsSync(join(outside, 'page.html')), 'deleted outside');
   });
 });
+
+describe('Folders that lie in folders of the same name', () => {
+  it('are followed to what lies in the last, on a server without identities', async () => {
+    Object.assign(fixture.server.options, { uniqueFacts: false });
+    fixture.tree.writeFile('/a/old/old/old/old/old/page.html', 'deep');
+    await fixture.runUntilEqual();
+  });
+});
+
+describe('A folder that was copied under two paths', () => {
+  it('stays up to date under both when the server begins to tell that it is one', async () => {
+    Object.assign(fixture.server.options, { uniqueFacts: false });
+    fixture.tree.writeFile('/www/index.html', 'first');
+    fixture.tree.addAlias('/domain', '/www');
+    await complete();
+    Object.assign(fixture.server.options, { uniqueFacts: true });
+    fixture.tree.writeFile('/www/index.html', 'second');
+    await complete();
+    assert.deepEqual([here('www/index.html'), here('domain/index.html')], ['second', 'second']);
+  });
+});
