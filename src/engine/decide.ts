@@ -39,9 +39,9 @@ export function decide(entry: EntryRow, record: FileRecord | undefined, rules: D
   }
   const time = compareTimes(entry, record);
   if (time === 'different') return { action: 'download', reason: 'changed' };
-  if (time === 'unclear' || record.isUnsettled) {
-    if (rules.hasStat) return { action: 'recheck', reason: time === 'unclear' ? 'changed' : 'unproven' };
-    return { action: 'download', reason: time === 'unclear' ? 'changed' : 'unproven' };
+  if (time === 'unclear' || time === 'coarser' || record.isUnsettled) {
+    const reason = time === 'unclear' ? 'changed' : 'unproven';
+    return { action: rules.hasStat ? 'recheck' : 'download', reason };
   }
   const isToldAnew =
     entry.stamp !== record.stamp ||
@@ -52,11 +52,17 @@ export function decide(entry: EntryRow, record: FileRecord | undefined, rules: D
   return { action: isToldAnew ? 'refresh' : 'same' };
 }
 
-/** `unclear`: they differ, but at least one is too coarse to say that the file does. */
-function compareTimes(entry: EntryRow, record: FileRecord): 'same' | 'different' | 'unclear' {
+/**
+ * `unclear`: they differ, but at least one is too coarse to say that the file does. `coarser`: told less exactly than
+ * before, perhaps of another zone, and not seen to differ.
+ */
+function compareTimes(entry: EntryRow, record: FileRecord): 'same' | 'different' | 'unclear' | 'coarser' {
   if (entry.stamp === record.stamp && entry.precision === record.precision) return 'same';
   if (entry.precision === 'second' && record.precision === 'second') return 'different';
   if (entry.precision === 'second') return entry.stampMs === record.modifiedMs ? 'same' : 'unclear';
+  if (record.precision === 'second' && entry.stampMs !== undefined && record.stampMs !== undefined) {
+    return Math.abs(entry.stampMs - record.stampMs) < COARSE_STAMP_SETTLES_MS ? 'coarser' : 'unclear';
+  }
   const isFlip =
     (entry.precision === 'day' && record.precision === 'minute') ||
     (entry.precision === 'minute' && record.precision === 'day');

@@ -5,6 +5,7 @@ import type { Filter } from '../settings/filter-rules.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import type { FileIndex } from '../state/file-index.ts';
 import type { GuardTables } from '../state/guard-tables.ts';
+import type { HiddenTables } from '../state/hidden-tables.ts';
 import type { HoldStore } from '../state/hold-store.ts';
 import type { NameRegister } from '../state/name-register.ts';
 import type { RunResults } from '../state/run-results.ts';
@@ -31,6 +32,7 @@ export interface RunContext {
   readonly names: NameRegister;
   readonly guards: GuardTables;
   readonly holds: HoldStore;
+  readonly hidden: HiddenTables;
   readonly pool: SessionPool;
   readonly progress: ProgressMeter;
   readonly speedLimit: SpeedLimit;

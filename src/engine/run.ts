@@ -14,6 +14,7 @@ import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { asStateError } from '../state/database.ts';
 import { FileIndex } from '../state/file-index.ts';
 import { GuardTables } from '../state/guard-tables.ts';
+import { HiddenTables } from '../state/hidden-tables.ts';
 import { HoldStore } from '../state/hold-store.ts';
 import type { HostLimits } from '../state/host-limits.ts';
 import { NameRegister } from '../state/name-register.ts';
@@ -176,6 +177,7 @@ async function work(options: RunOptions, started: Started): Promise<BackupError 
     names: new NameRegister(database.db),
     guards: new GuardTables(database.db),
     holds: new HoldStore(database.db),
+    hidden: new HiddenTables(database.db),
     pool,
     progress,
     speedLimit: new SpeedLimit(clock, (nowMs) =>
@@ -251,6 +253,7 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
   progress.enter('verifying');
   markVanished(context);
   tables.settleFolders(runId);
+  tables.assertNoneLeft();
   assertNotHeld(context);
   await proveContent(tools, new ProofTables(database.db));
   progress.enter('finishing');

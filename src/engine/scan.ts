@@ -4,6 +4,8 @@ import { REMOTE_PATH_BYTES_MAX, joinRemote } from '../remote/remote.ts';
 import type { FolderListing, RemoteEntry, RemotePath, RemoteSession } from '../remote/remote.ts';
 import type { EntryRow, RunFolder, RunFolderState, Subfolder } from '../state/run-rows.ts';
 import { ListingFingerprint } from './fingerprint.ts';
+import { HiddenNames } from './hidden-names.ts';
+import type { HiddenFolder } from './hidden-names.ts';
 import type { RunContext } from './run-context.ts';
 import type { WorkQueue } from './pool-run.ts';
 
@@ -22,9 +24,10 @@ const EQUAL_ANCESTORS_MAX = 2;
  */
 export async function scan(context: RunContext): Promise<void> {
   const { tables, pool } = context;
+  const hiddenNames = new HiddenNames(context);
   do {
-    await pool.run(new FolderQueue(context, 'waiting'), new FolderScanner(context));
-    await pool.run(new FolderQueue(context, 'deferred'), new FolderScanner(context));
+    await pool.run(new FolderQueue(context, 'waiting'), new FolderScanner(context, hiddenNames));
+    await pool.run(new FolderQueue(context, 'deferred'), new FolderScanner(context, hiddenNames));
   } while (tables.folders('waiting', 0, 1).length > 0 || tables.folders('deferred', 0, 1).length > 0);
 }
 
@@ -50,18 +53,24 @@ class FolderQueue implements WorkQueue<RunFolder> {
 
 class FolderScanner {
   readonly #context: RunContext;
+  readonly #hiddenNames: HiddenNames;
 
-  constructor(context: RunContext) {
+  constructor(context: RunContext, hiddenNames: HiddenNames) {
     this.#context = context;
+    this.#hiddenNames = hiddenNames;
   }
 
   async work(
     session: RemoteSession,
     folder: RunFolder,
-    _attempt: number,
+    attempt: number,
     renew: () => Promise<RemoteSession>,
   ): Promise<void> {
-    let { listing, collected } = await this.#list(session, folder);
+    // The last of several tries does without: what is done for hidden names must not cost those that are shown.
+    const isThorough = attempt === 1 || attempt < this.#context.settings.retries.attempts;
+    const effort = isThorough ? 'thorough' : 'once';
+    let asker = session;
+    let { listing, collected } = await this.#list(asker, folder, effort);
     const indexed = this.#context.index.folder(folder.path);
     const isEmptied =
       listing.entryCount === 0 &&
@@ -70,21 +79,32 @@ class FolderScanner {
       (indexed.entryCount > 0 || this.#context.subtrees.presentFilesBelow(folder.path) > 0);
     if (isEmptied) {
       // Some servers answer a folder that they cannot read with an empty success: ask another connection.
-      ({ listing, collected } = await this.#list(await renew(), folder));
+      asker = await renew();
+      ({ listing, collected } = await this.#list(asker, folder, effort));
       const isStillEmpty = listing.entryCount === 0 && listing.incomplete === undefined;
       if (isStillEmpty && folder.parentId === undefined) {
         const detail = 'the source folder held files before and is empty now';
         listing = { ...listing, incomplete: { reason: 'listing-suspiciously-empty', detail } };
       }
     }
+    if (isThorough && listing.incomplete !== undefined) {
+      listing = await this.#askForHidden(asker, folder, listing, collected);
+    }
     this.#keep(folder, listing, collected);
   }
 
   giveUp(folder: RunFolder, error: BackupError): void {
-    const { tables, log, progress } = this.#context;
+    const { tables, hidden, log, progress } = this.#context;
+    const fields = { path: decodeRemoteName(folder.path), code: error.code, detail: error.detail };
     tables.dropListing(folder.id);
-    tables.setFailed(folder.id, error.code, error.detail);
-    log.warn('folder-failed', { path: decodeRemoteName(folder.path), code: error.code, detail: error.detail });
+    if (error.code === 'listing-refused' && hidden.isHiddenFolder(folder.id)) {
+      // It was looked for on suspicion, and may have gone: the folder above it is the one that is told as incomplete.
+      hidden.dropFolder(folder.id);
+      log.info('hidden-folder-refused', fields);
+    } else {
+      tables.setFailed(folder.id, error.code, error.detail);
+      log.warn('folder-failed', fields);
+    }
     progress.foldersListed++;
     progress.foldersWaiting--;
     progress.touch();
@@ -93,13 +113,35 @@ class FolderScanner {
   async #list(
     session: RemoteSession,
     folder: RunFolder,
+    effort: 'once' | 'thorough',
   ): Promise<{ listing: FolderListing; collected: ListingCollector }> {
     this.#context.tables.dropListing(folder.id);
     const collected = new ListingCollector(this.#context, folder);
-    const listing = await session.list(folder.path as RemotePath, (entries) => {
+    const onEntries = (entries: readonly RemoteEntry[]): void => {
+      collected.add(entries);
+    };
+    const listing = await session.list(folder.path as RemotePath, onEntries, effort);
+    return { listing, collected };
+  }
+
+  /** Adds what the index knows to a listing that was not seen whole. It stays that: there may be more, known to nobody. */
+  async #askForHidden(
+    session: RemoteSession,
+    folder: RunFolder,
+    listing: FolderListing,
+    collected: ListingCollector,
+  ): Promise<FolderListing> {
+    if (listing.incomplete === undefined) return listing;
+    collected.layDown();
+    const { asked, found } = await this.#hiddenNames.files(session, folder, (entries) => {
       collected.add(entries);
     });
-    return { listing, collected };
+    collected.layDown();
+    const folders = this.#hiddenNames.folders(folder);
+    collected.addHiddenFolders(folders);
+    if (asked + folders.length === 0) return listing;
+    const detail = `${listing.incomplete.detail}; of ${asked} known files asked for by name ${found} are there; ${folders.length} known folders looked for`;
+    return { ...listing, entryCount: listing.entryCount + found, incomplete: { ...listing.incomplete, detail } };
   }
 
   #keep(folder: RunFolder, listing: FolderListing, collected: ListingCollector): void {
@@ -239,10 +281,21 @@ class ListingCollector {
         leadsTo: entry.linkTarget,
       });
     }
-    if (this.#held.length > ENTRIES_HELD_MAX)
-      this.#context.tables.transaction(() => {
-        this.keepEntries();
-      });
+    if (this.#held.length > ENTRIES_HELD_MAX) this.layDown();
+  }
+
+  /** Folders that the listing does not show and that are to be listed all the same. */
+  addHiddenFolders(folders: readonly HiddenFolder[]): void {
+    const { filter } = this.#context;
+    const below = this.#folderPath === '/' ? '' : this.#folderPath;
+    this.subfolders.push(...folders.filter(({ name }) => filter.wantsFolder(`${below}/${decodeRemoteName(name)}`)));
+  }
+
+  /** Lays what is held into the table at once. */
+  layDown(): void {
+    this.#context.tables.transaction(() => {
+      this.keepEntries();
+    });
   }
 
   /** Lays what is held into the table. */

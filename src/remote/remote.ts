@@ -135,9 +135,14 @@ export interface RemoteSession {
   /**
    * Lists `folder`, and hands its entries over in batches of at most LISTING_BATCH, in the order received, before it
    * resolves. Throws `listing-refused` where the server will not show the folder, `listing-aborted` where the listing
-   * broke off; what was handed over before a throw must be forgotten.
+   * broke off; what was handed over before a throw must be forgotten. `thorough`: of a folder whose listing was cut
+   * short, other listings are asked for what it hides; that shows more of the folder, and leaves it incomplete.
    */
-  list(folder: RemotePath, onEntries: (entries: readonly RemoteEntry[]) => void): Promise<FolderListing>;
+  list(
+    folder: RemotePath,
+    onEntries: (entries: readonly RemoteEntry[]) => void,
+    effort?: 'once' | 'thorough',
+  ): Promise<FolderListing>;
 
   /** Asks for one file. undefined: the server cannot tell, or says no; FTP's 550 does not say which. */
   stat(path: RemotePath): Promise<RemoteStat | undefined>;

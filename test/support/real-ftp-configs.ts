@@ -17,7 +17,10 @@ export interface RealServerOptions {
   readonly root: string;
   /** Connections of one client at a time; 100 unless told. vsftpd and Pure-FTPd answer 421 over it, ProFTPD 530. */
   readonly maxClientsPerIp?: number;
-  /** Pure-FTPd only: how many entries a listing shows, `.` and `..` among them, before it is cut with a 226. */
+  /**
+   * How many lines a listing shows before it is cut, `.` and `..` among them: by Pure-FTPd with a 226 that says so, by
+   * ProFTPD without a word, and there without MLSD, which it never cuts. vsftpd has no such limit.
+   */
   readonly listingEntriesMax?: number;
   /** ProFTPD only: HASH and X-commands tell the hashes of files (mod_digest). */
   readonly hasHashes?: boolean;
@@ -152,6 +155,9 @@ function prepareProftpd({
     'MaxInstances 300',
     `MaxClientsPerHost ${options.maxClientsPerIp ?? CLIENTS_PER_IP_DEFAULT}`,
     'TimesGMT on',
+    ...(options.listingEntriesMax === undefined
+      ? []
+      : [`ListOptions "" maxfiles ${options.listingEntriesMax}`, '<Limit MLSD>', 'DenyAll', '</Limit>']),
     ...(certificate === undefined
       ? []
       : [

@@ -1,3 +1,4 @@
+import { limited, limitedMatches } from './scripted-ftp-limits.ts';
 import type { ScriptedServerOptions } from './scripted-ftp-options.ts';
 import { utf8Name, type TreeFile, type TreeFolder, type TreeLink } from './scripted-ftp-tree.ts';
 
@@ -11,6 +12,7 @@ export interface ListFlags {
   readonly showsAll: boolean;
   readonly isReversed: boolean;
   readonly sortsByTime: boolean;
+  readonly sortsBySize: boolean;
   readonly isRecursive: boolean;
 }
 
@@ -36,6 +38,7 @@ export function splitListArgument(
     showsAll: letters.includes('a'),
     isReversed: letters.includes('r'),
     sortsByTime: letters.includes('t'),
+    sortsBySize: letters.includes('S'),
     isRecursive: letters.includes('R'),
   };
   return { flags, path };
@@ -50,7 +53,7 @@ export function listLines(
   options: ScriptedServerOptions,
 ): string[] {
   if (node.kind !== 'folder') return [listLine({ name, node }, options)];
-  const shown = visible(node, flags, options);
+  const shown = limited(visible(node, flags, options), flags, options.listingLimit);
   const lines = shown.map((line) => listLine(line, options));
   const showsDots = flags.showsAll && options.listStyle !== 'dos' && options.showsHidden !== 'never';
   if (showsDots) {
@@ -64,6 +67,18 @@ export function listLines(
     lines.push('', `${path}:`, ...listLines(child.node, path, node, flags, options));
   }
   return lines;
+}
+
+/** The lines of LIST -d by a pattern of names. */
+export function matchLines(
+  folder: TreeFolder,
+  pattern: string,
+  flags: ListFlags,
+  options: ScriptedServerOptions,
+): string[] {
+  const { listingLimit: limit } = options;
+  if (limit === undefined) return [];
+  return limitedMatches(visible(folder, flags, options), pattern, limit).map((line) => listLine(line, options));
 }
 
 /** The lines of NLST. */
@@ -82,7 +97,8 @@ export function mlsdLines(
   const lines = childrenOf(folder)
     .filter(({ name }) => showsHidden || !name.startsWith('.'))
     .map(({ name, node }) => mlstLine(node, name, facts, options));
-  return [mlstLine(folder, '.', facts, options, 'cdir'), mlstLine(parent, '..', facts, options, 'pdir'), ...lines];
+  const all = [mlstLine(folder, '.', facts, options, 'cdir'), mlstLine(parent, '..', facts, options, 'pdir'), ...lines];
+  return options.listingLimit?.as === 'pure-ftpd' ? all.slice(0, options.listingLimit.lines) : all;
 }
 
 /** One line of MLSD or MLST: facts, a space, the name. */
@@ -122,7 +138,11 @@ function childrenOf(folder: TreeFolder): Line[] {
 function visible(folder: TreeFolder, flags: ListFlags, options: ScriptedServerOptions): Line[] {
   const showsHidden = options.showsHidden === 'always' || (options.showsHidden === 'with-a' && flags.showsAll);
   const lines = childrenOf(folder).filter(({ name }) => showsHidden || !name.startsWith('.'));
-  lines.sort((a, b) => (flags.sortsByTime ? b.node.mtimeMs - a.node.mtimeMs : 0) || (a.name < b.name ? -1 : 1));
+  const first = (a: Line, b: Line): number => {
+    if (flags.sortsByTime) return b.node.mtimeMs - a.node.mtimeMs;
+    return flags.sortsBySize ? sizeOf(b.node) - sizeOf(a.node) : 0;
+  };
+  lines.sort((a, b) => first(a, b) || (a.name < b.name ? -1 : 1));
   return flags.isReversed ? lines.reverse() : lines;
 }
 

@@ -1,3 +1,4 @@
+import type { ListingLimit } from './scripted-ftp-limits.ts';
 import type { TestCertificate } from './self-signed-certificate.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface ScriptedServerOptions {
   uniqueFacts: boolean;
   /** Listings end by `226 N matches total`, as of Pure-FTPd, instead of `226 Directory send OK.` */
   matchesText: boolean;
+  /** Listings are cut; patterns of names are known then, too. */
+  listingLimit: ListingLimit | undefined;
   /** LIST of a missing or unreadable folder: an empty success (vsftpd, Pure-FTPd) or a 450 (ProFTPD). */
   missingListing: 'empty' | 'refused';
   /** Added to the times of LIST, as servers do that show their local time. */
@@ -96,6 +99,7 @@ export const DEFAULT_OPTIONS: ScriptedServerOptions = {
   showsTotal: false,
   uniqueFacts: true,
   matchesText: false,
+  listingLimit: undefined,
   missingListing: 'empty',
   listUtcOffsetMinutes: 0,
   nowMs: undefined,

@@ -3,7 +3,15 @@ import type { ScriptedConnection } from './scripted-ftp-connection.ts';
 import { chunksFrom, contentSource } from './scripted-ftp-content.ts';
 import { sendBody, startTls, type PassivePort } from './scripted-ftp-data.ts';
 import type { FaultAction } from './scripted-ftp-faults.ts';
-import { listLines, mlsdLines, nameLines, splitListArgument, type ListFlags } from './scripted-ftp-listing.ts';
+import { isPattern, saysCut } from './scripted-ftp-limits.ts';
+import {
+  listLines,
+  matchLines,
+  mlsdLines,
+  nameLines,
+  splitListArgument,
+  type ListFlags,
+} from './scripted-ftp-listing.ts';
 import { normalPath, type Found, type TreeFolder } from './scripted-ftp-tree.ts';
 
 interface Transfer {
@@ -24,6 +32,11 @@ export async function sendListing(
 ): Promise<void> {
   const { options, host } = connection;
   const { flags, path: relative } = splitListArgument(argument, options.listOptions);
+  const here = host.tree.find(connection.folder)?.node;
+  if (options.listingLimit !== undefined && isPattern(relative) && here?.kind === 'folder') {
+    await sendLines(connection, connection.folder, matchLines(here, relative, flags, options), fault);
+    return;
+  }
   const path = normalPath(connection.folder, relative);
   const found = host.tree.find(path);
   const isReadable = found !== undefined && (found.node.kind !== 'folder' || (found.node.mode & READABLE) !== 0);
@@ -105,6 +118,8 @@ async function sendLines(
   let closing = connection.options.matchesText
     ? `226-Options: -a -l \n226 ${lines.length} matches total`
     : '226 Directory send OK.';
+  const limit = connection.options.listingLimit;
+  if (limit?.as === 'pure-ftpd' && lines.length >= limit.lines) closing = saysCut(limit);
   if (fault.truncateListing !== undefined) {
     lines = lines.slice(0, fault.truncateListing.lines);
     closing = fault.truncateListing.reply ?? closing;

@@ -157,8 +157,13 @@ const CASES: readonly Case[] = [
     gives: recheck('changed'),
   },
   {
-    says: 'asks when the times became coarse',
+    says: 'asks when the times became coarse, and does not take the file for changed',
     entry: minute('May 20 12:00', NOON_MS),
+    gives: recheck('unproven'),
+  },
+  {
+    says: 'takes a file for changed that a coarse time says is days younger',
+    entry: minute('May 22 15:00', NOON_MS + 51 * 3_600_000),
     gives: recheck('changed'),
   },
   { says: 'asks when a time can no longer be read', entry: none, gives: recheck('changed') },

@@ -80,6 +80,7 @@ class PlanBench {
       speedLimit: undefined as never,
       guards: undefined as never,
       holds: undefined as never,
+      hidden: undefined as never,
       versions: undefined as never,
       runId: 1,
       isForced: false,

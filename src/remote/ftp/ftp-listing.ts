@@ -12,8 +12,8 @@ import { parseListLine } from './ftp-parse-list.ts';
 import { parseMlsdLine } from './ftp-parse-mlsd.ts';
 import { FtpTransfer, assertTransferEnd } from './ftp-transfer.ts';
 
-/** `LIST -ar` only ever gives a second opinion: the same names, the other way round. */
-export type ListingRequest = ListingCommand | 'LIST -ar';
+/** What a folder's own listing is made by, or another order or part of it, for a second opinion. */
+export type ListingRequest = ListingCommand | `LIST -a${string}`;
 
 /** One listing as it came, every line accounted for: lines = entries + dots + ignored + rejectedCount. */
 export interface RawListing {

@@ -15,10 +15,11 @@ import type { FtpControl } from './ftp-control.ts';
 import type { FtpReply } from './ftp-errors.ts';
 import { isPermissionDenied, replyDetail, withFacts } from './ftp-errors.ts';
 import type { FtpFolder } from './ftp-folder.ts';
+import { gatherHidden } from './ftp-gather.ts';
 import { hashFile, hashWay } from './ftp-hash.ts';
 import type { FtpKnowledge, ListingCommand } from './ftp-knowledge.ts';
 import { ListingRefusal, listCurrentFolder } from './ftp-listing.ts';
-import type { RawListing } from './ftp-listing.ts';
+import type { ListingRequest, RawListing } from './ftp-listing.ts';
 import { FIRST_PAUSE_MS, LISTING_TRIES_MAX } from './ftp-probe.ts';
 import { FtpSink } from './ftp-sink.ts';
 import { hasStat, statFile } from './ftp-stat.ts';
@@ -60,13 +61,21 @@ export class FtpSession implements RemoteSession {
     return this.#control.identity;
   }
 
-  async list(folder: RemotePath, onEntries: (entries: readonly RemoteEntry[]) => void): Promise<FolderListing> {
+  async list(
+    folder: RemotePath,
+    onEntries: (entries: readonly RemoteEntry[]) => void,
+    effort: 'once' | 'thorough' = 'once',
+  ): Promise<FolderListing> {
     const path = this.#serverPath(folder);
     const refusal = await this.#folder.change(path);
     if (refusal !== undefined) throw this.#folderRefused(folder, path, refusal);
     const raw = await this.#listPatiently(path, onEntries);
+    const listing = { entryCount: raw.entries, rejected: raw.rejected, reply: raw.reply.text };
     const incomplete = await this.#verdict(raw, path);
-    return { entryCount: raw.entries, incomplete, rejected: raw.rejected, reply: raw.reply.text };
+    if (incomplete?.reason !== 'listing-truncated' || effort === 'once') return { ...listing, incomplete };
+    const gathered = await gatherHidden(raw, this.#listing, (...look) => this.#lookAgain(...look), onEntries);
+    const detail = `${incomplete.detail}; ${gathered.listings} other listings showed ${gathered.entries} more`;
+    return { ...listing, entryCount: raw.entries + gathered.entries, incomplete: { ...incomplete, detail } };
   }
 
   async stat(path: RemotePath): Promise<RemoteStat | undefined> {
@@ -156,6 +165,19 @@ export class FtpSession implements RemoteSession {
     } catch (error) {
       if (error instanceof ListingRefusal) return truncated(`${detail}; ${replyDetail(error.reply)}`);
       if (isBackupError(error, 'listing-aborted')) throw withFacts(error, { path });
+      throw error;
+    }
+  }
+
+  /** One more listing of the current folder; what fails of it alone is no loss. */
+  async #lookAgain(
+    request: ListingRequest,
+    onEntries: (entries: readonly RemoteEntry[]) => void,
+  ): Promise<RawListing | undefined> {
+    try {
+      return await listCurrentFolder(this.#control, this.#knowledge, request, this.#clock.nowMs(), onEntries);
+    } catch (error) {
+      if (error instanceof ListingRefusal || isBackupError(error, 'listing-aborted')) return undefined;
       throw error;
     }
   }

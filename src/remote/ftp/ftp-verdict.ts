@@ -37,10 +37,14 @@ const TRUNCATION_WORDS = new RegExp(
 /** A success that is none: vsftpd 3.0.3 closes the listing of a folder it may not read with 226 and these words. */
 const UNREADABLE_WORDS = /failed to open|(cannot|could not|unable to|can't) (open|read|access)|permission denied/i;
 
+export function saysTruncated(reply: FtpReply): boolean {
+  return TRUNCATION_WORDS.test(reply.text);
+}
+
 /** Judges a listing made by `command`, and learns from it what this server's closing replies are like. */
 export function judge(raw: RawListing, command: ListingCommand, knowledge: FtpKnowledge): Verdict {
   const replyText = readable(raw.reply.text);
-  if (TRUNCATION_WORDS.test(raw.reply.text)) return truncated(replyText);
+  if (saysTruncated(raw.reply)) return truncated(replyText);
   if (raw.isCut) return truncated(`the last line was cut short: ${raw.rejected.at(-1)?.line ?? ''}`);
   const doubt = doubtOfReply(raw, command, knowledge);
   if (doubt !== undefined) return truncated(`${doubt}: ${replyText}`);
@@ -75,7 +79,7 @@ export function confirms(first: RawListing, second: RawListing): boolean {
     first.names.order !== second.names.order &&
     !second.isCut &&
     second.rejectedCount === 0 &&
-    !TRUNCATION_WORDS.test(second.reply.text)
+    !saysTruncated(second.reply)
   );
 }
 

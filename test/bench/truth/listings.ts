@@ -1,14 +1,17 @@
 /** Listings that are cut, empty, forged, or in a form of their own. */
 import type { FaultAction } from '../../support/scripted-ftp-faults.ts';
+import type { ListingLimit } from '../../support/scripted-ftp-limits.ts';
 import type { ScriptedServerOptions } from '../../support/scripted-ftp-options.ts';
 import type { Expected, Night, ScriptedScenario } from './scenario.ts';
-import { EVERY_EDIT, HIDDEN, editSite, leaveSite, makeSite, photo } from './site.ts';
+import { HIDDEN, PHOTOS as PHOTOS_MADE, editSite, leaveSite, makeSite, photo } from './site.ts';
 
 const PHOTOS = '/photos';
+const AT_MS = Date.UTC(2026, 2, 4, 5);
 /** No MLSD, and no line at all for an empty folder: only memory knows that a folder was full. */
 const BARE_LIST = { hasMlsd: false, listOptions: 'ignored', showsHidden: 'always' } as const;
 const LIST_ONLY = { hasMlsd: false, hasMlst: false } as const;
-const EDITED = HIDDEN[0] ?? '';
+/** New, and in no listing: nobody knows its name. An edited file is asked for by the name that is known. */
+const NEW = HIDDEN.slice(1);
 
 /** Every listing of `path` is as `action` makes it, all night. */
 function lie(path: string, action: FaultAction, expect: Expected, change?: Night['change']): Night {
@@ -22,7 +25,8 @@ function lie(path: string, action: FaultAction, expect: Expected, change?: Night
   };
 }
 
-function lied(code: string, behind: readonly string[] = HIDDEN): Expected {
+/** `behind`: nothing, where the listing is cut and those in another order show what it hides. */
+function lied(code: string, behind: readonly string[] = []): Expected {
   return { outcome: 'incomplete', failures: [`${code} ${PHOTOS}`], behind };
 }
 
@@ -89,15 +93,10 @@ const truncated: readonly ScriptedScenario[] = [
   },
   {
     name: 'truncated-in-the-first-run',
-    about: 'The first run of all meets a listing that is cut: it brings what it sees and says the rest is missing',
+    about:
+      'The first run of all meets a listing that is cut: it brings what other listings show, and says that there may be more',
     isFirstRun: true,
-    nights: [
-      lie(
-        PHOTOS,
-        cut('226 Output truncated to 8 matches'),
-        lied('listing-truncated', [...[6, 7, 8, 9, 10, 11, 12].map(photo), '/photos/2026/summer.jpg']),
-      ),
-    ],
+    nights: [lie(PHOTOS, cut('226 Output truncated to 8 matches'), lied('listing-truncated'))],
   },
   {
     name: 'cut-mid-line',
@@ -113,12 +112,14 @@ const truncated: readonly ScriptedScenario[] = [
   {
     name: 'listing-reset-then-226',
     about: 'The data connection of a listing is reset, and the server says 226',
-    nights: [lie(PHOTOS, { resetAfterBytes: 300, finalReply: '226 Directory send OK.' }, lied('listing-aborted'))],
+    nights: [
+      lie(PHOTOS, { resetAfterBytes: 300, finalReply: '226 Directory send OK.' }, lied('listing-aborted', HIDDEN)),
+    ],
   },
   {
     name: 'listing-426',
     about: 'A listing breaks off with 426',
-    nights: [lie(PHOTOS, { sendBytes: 300, finalReply: '426 Aborted.' }, lied('listing-aborted'))],
+    nights: [lie(PHOTOS, { sendBytes: 300, finalReply: '426 Aborted.' }, lied('listing-aborted', HIDDEN))],
   },
   {
     name: 'listing-451',
@@ -127,7 +128,7 @@ const truncated: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         { truncateListing: { lines: 8 }, finalReply: '451 Local error in processing.' },
-        lied('listing-aborted'),
+        lied('listing-aborted', HIDDEN),
       ),
     ],
   },
@@ -147,11 +148,58 @@ const truncated: readonly ScriptedScenario[] = [
   },
 ];
 
+/** Listings of /photos from now on show so many lines of its 15, as those of a real server that is set so. */
+function limit(lines: number, as: ListingLimit['as'], expect: Expected, change?: Night['change']): Night {
+  return {
+    ...(change === undefined ? {} : { change }),
+    trouble: (server) => {
+      server.options.listingLimit = { lines, as };
+      return () => {
+        server.options.listingLimit = undefined;
+      };
+    },
+    expect,
+  };
+}
+
+const KEPT: Expected = { ...lied('listing-truncated'), leftovers: [photo(6)] };
+
+const limits: readonly ScriptedScenario[] = [
+  {
+    name: 'limit-sorted-then-cut',
+    about: 'A server shows 9 of 15 lines, the first of each order, from one night on',
+    run: { deletion: { rule: 'archive' } },
+    nights: [
+      limit(9, 'pure-ftpd', lied('listing-truncated')),
+      limit(9, 'pure-ftpd', lied('listing-truncated'), leaveSite),
+      limit(9, 'pure-ftpd', lied('listing-truncated'), leaveSite),
+    ],
+  },
+  {
+    name: 'limit-hides-a-known-file',
+    about: 'A server shows 7 of 15 lines; a file is edited that no order shows, and one that is hidden goes',
+    run: { deletion: { rule: 'archive' } },
+    site: (site) => {
+      makeSite(site);
+      for (let i = 0; i < PHOTOS_MADE; i++)
+        site.writeFile(photo(i), 'x'.repeat(4090 + i), { mtimeMs: AT_MS + i * 60_000 });
+    },
+    nights: [
+      limit(7, 'pure-ftpd', KEPT, (site) => {
+        site.writeFile(photo(5), 'y'.repeat(4095), { mtimeMs: AT_MS + 5 * 60_000 + 1000 });
+        site.remove(photo(6));
+      }),
+      limit(7, 'pure-ftpd', KEPT, leaveSite),
+      limit(7, 'pure-ftpd', KEPT, leaveSite),
+    ],
+  },
+];
+
 const empty: readonly ScriptedScenario[] = [
   {
     name: 'empty-226-folder',
     about: 'A folder that held files is an empty success, all night',
-    nights: [lie(PHOTOS, { emptyListing: true }, lied('listing-suspiciously-empty'))],
+    nights: [lie(PHOTOS, { emptyListing: true }, lied('listing-suspiciously-empty', NEW))],
   },
   {
     name: 'empty-226-once',
@@ -177,7 +225,6 @@ const empty: readonly ScriptedScenario[] = [
         {
           outcome: 'incomplete',
           failures: ['listing-suspiciously-empty /'],
-          behind: EVERY_EDIT,
         },
       ),
     ],
@@ -188,12 +235,7 @@ const empty: readonly ScriptedScenario[] = [
     server: BARE_LIST,
     run: { deletion: { rule: 'archive' } },
     nights: [editSite, leaveSite, leaveSite].map((change) =>
-      lie(
-        '/',
-        { emptyListing: true },
-        { outcome: 'incomplete', failures: ['listing-suspiciously-empty /'], behind: EVERY_EDIT },
-        change,
-      ),
+      lie('/', { emptyListing: true }, { outcome: 'incomplete', failures: ['listing-suspiciously-empty /'] }, change),
     ),
   },
   {
@@ -208,7 +250,7 @@ const empty: readonly ScriptedScenario[] = [
             server.tree.setMode(PHOTOS, 0o755);
           };
         },
-        expect: lied('listing-refused'),
+        expect: lied('listing-refused', HIDDEN),
       },
     ],
   },
@@ -224,7 +266,7 @@ const empty: readonly ScriptedScenario[] = [
             server.tree.setMode(PHOTOS, 0o755);
           };
         },
-        expect: lied('listing-suspiciously-empty'),
+        expect: lied('listing-suspiciously-empty', NEW),
       },
     ],
   },
@@ -237,7 +279,7 @@ const empty: readonly ScriptedScenario[] = [
           server.addFault({ command: ['CWD', 'MLSD', 'LIST'], path: PHOTOS }, { reply: '550 Failed.' });
           return undefined;
         },
-        expect: lied('listing-refused'),
+        expect: lied('listing-refused', HIDDEN),
       },
     ],
   },
@@ -264,7 +306,7 @@ const forged: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         forge((line) => line.replace('p11.jpg', '../../p11.jpg')),
-        unparsed(PHOTOS, [EDITED]),
+        unparsed(PHOTOS, []),
       ),
     ],
   },
@@ -275,7 +317,7 @@ const forged: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         forge((line) => line.replace('p11.jpg', '/etc/p11.jpg')),
-        unparsed(PHOTOS, [EDITED]),
+        unparsed(PHOTOS, []),
       ),
     ],
   },
@@ -287,7 +329,7 @@ const forged: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         forge((line) => line.replace('p11.jpg', '/etc/p11.jpg')),
-        unparsed(PHOTOS, [EDITED]),
+        unparsed(PHOTOS, []),
       ),
     ],
   },
@@ -298,7 +340,7 @@ const forged: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         forge((line) => line.replace('p11.jpg', '.')),
-        unparsed(PHOTOS, [EDITED]),
+        unparsed(PHOTOS, []),
       ),
     ],
   },
@@ -309,7 +351,7 @@ const forged: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         forge((line) => line.replace(/size=\d+/, 'size=-5')),
-        unparsed(PHOTOS, [EDITED]),
+        unparsed(PHOTOS, []),
       ),
     ],
   },
@@ -320,7 +362,7 @@ const forged: readonly ScriptedScenario[] = [
       lie(
         PHOTOS,
         forge((line) => line.replace(/size=\d+/, 'size=9007199254740993')),
-        unparsed(PHOTOS, [EDITED]),
+        unparsed(PHOTOS, []),
       ),
     ],
   },
@@ -352,7 +394,7 @@ const forged: readonly ScriptedScenario[] = [
   {
     name: 'no-known-form',
     about: 'A listing comes in a form that nobody knows',
-    nights: [lie(PHOTOS, { rawListing: 'DISK$:[SITE]\r\nP11.JPG;2 3/4 21-NOV-2026\r\n' }, unparsed(PHOTOS, HIDDEN, 2))],
+    nights: [lie(PHOTOS, { rawListing: 'DISK$:[SITE]\r\nP11.JPG;2 3/4 21-NOV-2026\r\n' }, unparsed(PHOTOS, NEW, 2))],
   },
   {
     name: 'name-twice',
@@ -462,6 +504,7 @@ const readable: readonly ScriptedScenario[] = styles.map(([name, about, server, 
 export const LISTING_SCENARIOS: readonly ScriptedScenario[] = [
   { name: 'honest-server', about: 'Nothing is wrong: the standard by which all others are read', nights: [whole] },
   ...truncated,
+  ...limits,
   ...empty,
   ...forged,
   ...readable,
