@@ -160,3 +160,8 @@ function fill(
     return value === undefined ? '…' : format(value, style);
   });
 }
+
+/** The words as they stand within a sentence: `Today 02:14` as `today 02:14`. For words that are no name. */
+export function lowerFirst(words: string): string {
+  return words.slice(0, 1).toLowerCase() + words.slice(1);
+}

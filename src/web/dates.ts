@@ -1,3 +1,4 @@
+import { lowerFirst } from '../text.ts';
 import type { Text } from '../text.ts';
 
 /** Dates in one language and one time zone, as plain words. */
@@ -6,6 +7,8 @@ export interface Dates {
   readonly timeZone: string;
   /** `Today 02:14`, `Yesterday 22:04`, `18 Nov, 22:04`, with the year where it is another one than now. */
   readonly when: (atMs: number) => string;
+  /** The same within a sentence: `today 02:14`. */
+  readonly inWords: (atMs: number) => string;
   /** `02:14`. */
   readonly clock: (atMs: number) => string;
   /** `Today`, `Tomorrow`, `18 Nov`. */
@@ -56,6 +59,7 @@ export function createDates(text: Text, timeZone: string, nowMs: () => number): 
   return {
     timeZone,
     when,
+    inWords: (atMs) => lowerFirst(when(atMs)),
     clock,
     day: (atMs) => relativeDay(atMs) ?? plainDay(atMs),
     full,

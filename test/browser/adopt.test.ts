@@ -82,7 +82,7 @@ describe('a folder that holds a backup', { skip }, () => {
     await page.getByRole('button', { name: EN.t('adopt.title') }).click();
     await adopted(id);
     await page.goto(`${fixture.origin}/tasks/${id}/adopt`);
-    assert.match(await page.locator('.job').innerText(), /30 need not come again/);
+    assert.match(await page.locator('.job').innerText(), /30 are not copied again/);
     await shoot('adopt-done');
     await assertBringsNothing(id);
   });

@@ -118,13 +118,13 @@ describe('The command line', () => {
     const last = { keep: 'last', count: 1 };
     assert.equal(await command('pin t --run 1', last), 0);
     assert.equal(await command('prune t --dry-run', last), 0);
-    assert.match(shown, /would go: 0/);
+    assert.match(shown, /would be deleted: 0/);
     assert.equal(await command('unpin t --run 1', last), 0);
     assert.equal(await command('prune t --dry-run', last), 0);
-    assert.match(shown, /would go: 1, with 1 file, 5 B/);
+    assert.match(shown, /would be deleted: 1, with 1 file, 5 B/);
     assert.equal(fixture.versions().length, 1);
     assert.equal(await command('prune t', last), 0);
-    assert.match(shown, /given up: 1, with 1 file, 5 B/);
+    assert.match(shown, /deleted: 1, with 1 file, 5 B/);
     assert.deepEqual(fixture.versions(), []);
     assert.equal(await command('tree t --run 1', last), 2);
     assert.match(shown, /no longer kept/);

@@ -456,7 +456,7 @@ describe('every answer', () => {
       };
       const answer = await owner.ask('/nothing', { headers: { 'Accept-Language': 'fr' } });
       assert.equal(answer.status, 500);
-      assert.match(answer.text, /Cette page n’a pas pu être créée/);
+      assert.match(answer.text, /Cette page n’a pas pu être affichée/);
       assert.doesNotMatch(answer.text, /secret inner word/);
       const id = / ([0-9a-f]{8})\./.exec(answer.text)?.[1] ?? 'no id';
       assert.match(JSON.stringify(logged), new RegExp(id));

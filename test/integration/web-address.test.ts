@@ -247,8 +247,8 @@ describe('HTTPS of the service itself', () => {
       [join(folder, 'folder'), one.keyFile, /This file cannot be read/],
       ['/dev/zero', one.keyFile, /This file cannot be read/],
       [huge, one.keyFile, /This file cannot be read/],
-      [noPem, one.keyFile, /This is no certificate/],
-      [one.certFile, noPem, /This is no private key/],
+      [noPem, one.keyFile, /not a usable certificate/],
+      [one.certFile, noPem, /not a private key/],
       [one.certFile, locked, /locked with a passphrase/],
       [one.certFile, other.keyFile, /does not belong to the certificate/],
       ['relative.pem', one.keyFile, /whole path of the certificate file/],
@@ -338,7 +338,7 @@ describe('start options', () => {
     endings.push(() => app.close());
     const owner = await app.owner();
     const page = (await owner.ask(PAGE)).text;
-    assert.match(page, /set where the service is started/);
+    assert.match(page, /set when the service was started/);
     assert.doesNotMatch(page, /name="port"/);
     const token = tokenIn(page);
     const port = await freePort();

@@ -278,7 +278,7 @@ describe('the sign-in by DSM', { skip }, () => {
       assert.equal(await isIn(visitor), false);
       const answer = await enter(visitor, session.token);
       assert.equal(answer.status, 503);
-      assert.match(answer.text, /password of its own/);
+      assert.match(answer.text, /passwords of Site Backup’s own/);
     } finally {
       dsm.loseProgram(false);
     }

@@ -86,7 +86,7 @@ describe('the page that edits a task', () => {
   it('puts both sides of a conflict beside each other', () => {
     const conflict = { atMs: NOW_MS, differences: [{ field: 'name', theirs: 'Garage 2', mine: 'Garage' } as const] };
     const view = buildEditView(task(), { conflict }, { isRunning: false, nowMs: NOW_MS }, page);
-    assert.match(view.conflict?.heading ?? '', /changed in another window at Today 13:00/);
+    assert.match(view.conflict?.heading ?? '', /changed in another window \(today 13:00\)/);
     assert.deepEqual(view.conflict?.rows, [{ label: 'Task name', theirs: 'Garage 2', mine: 'Garage' }]);
   });
 

@@ -152,13 +152,13 @@ describe('deletions and versions in the form of a task', () => {
 
 describe('what would be pruned, in sentences', () => {
   const text = createText('en');
-  const dates = { when: (ms: number) => `day ${ms}` };
+  const dates = { inWords: (ms: number) => `day ${ms}` };
   const none = { files: 0, bytes: 0 };
 
   it('names the versions that would go, their content and what stays', () => {
     const forecast = { kind: 'seen', points: 12, oldestMs: 1, newestMs: 9, stays: 3, expired: none } as const;
     assert.deepEqual(pruneLines({ ...forecast, pruned: { files: 40, bytes: 2048 } }, text, dates), [
-      '12 versions would go (day 1 – day 9): 40 files, 2 KB.',
+      '12 versions would be deleted (day 1 – day 9): 40 files, 2 KB.',
       'Kept: 3 versions.',
     ]);
   });
@@ -166,11 +166,11 @@ describe('what would be pruned, in sentences', () => {
   it('tells of files that go by the rule for deletions although every version stays', () => {
     const forecast = { kind: 'seen', points: 0, oldestMs: undefined, newestMs: undefined, stays: 1 } as const;
     assert.deepEqual(pruneLines({ ...forecast, pruned: none, expired: { files: 1, bytes: 10 } }, text, dates), [
-      'Files that have gone from the site long enough: 1 file, 10 B.',
+      'Files that disappeared from the site long enough ago: 1 file, 10 B.',
       'Kept: 1 version.',
     ]);
     assert.deepEqual(pruneLines({ ...forecast, pruned: none, expired: none }, text, dates), [
-      'Nothing would go. Kept: 1 version.',
+      'Nothing would be deleted. Kept: 1 version.',
     ]);
   });
 

@@ -122,7 +122,7 @@ describe('a text', () => {
 
   it('takes the closer text of a hint, and its own where the hint has none', () => {
     assert.match(EN.error('protocol-unusable', { hint: 'ssh' }).cause, /SSH/);
-    assert.match(EN.error('protocol-unusable', { hint: 'not-ftp' }).cause, /cannot be used/);
+    assert.match(EN.error('protocol-unusable', { hint: 'not-ftp' }).cause, /not a server of this kind/);
   });
 
   it('writes bytes as DSM does', () => {

@@ -12,6 +12,8 @@ import { readHappenings } from '../../src/web/pages/activity-rows.ts';
 import { buildCalendar } from '../../src/web/pages/run-calendar.ts';
 import { STRIP_RUNS, buildCompactStrip, buildStrip, buildThroughput } from '../../src/web/pages/run-charts.ts';
 import { scheduleWords } from '../../src/web/pages/schedule-words.ts';
+import { buildRunDetail } from '../../src/web/pages/run-detail-view.ts';
+import type { RunInput } from '../../src/web/pages/run-detail-view.ts';
 import { buildTrouble } from '../../src/web/pages/task-overview-view.ts';
 import { buildTasksView, failuresInRow } from '../../src/web/pages/tasks-view.ts';
 import type { TaskInput, TasksInput, TasksQuery } from '../../src/web/pages/tasks-view.ts';
@@ -147,8 +149,12 @@ describe('the list of tasks', () => {
     const partial = task(1, 'Partial', { lastEnded: run('incomplete', { failureCount: 12, failureCodes }) });
     assert.equal(
       list([partial]).attention[0]?.words,
-      '12 items could not be copied or seen: Not allowed to read (9), Changed while being copied (2).',
+      '12 items could not be copied or seen: not allowed to read (9), changed while being copied (2).',
     );
+    const one = task(1, 'Partial', {
+      lastEnded: run('incomplete', { failureCount: 1, failureCodes: [['permission-denied', 1]] }),
+    });
+    assert.equal(list([one]).attention[0]?.words, '1 item could not be copied or seen: not allowed to read.');
   });
 
   it('shows a task whose settings cannot be used, and all the others beside it', () => {
@@ -182,6 +188,46 @@ describe('the list of tasks', () => {
     assert.equal(failuresInRow([]), 0);
     assert.equal(failuresInRow([mark('failed'), mark('complete')]), 0);
     assert.equal(failuresInRow([mark('complete'), mark('failed'), mark('failed'), mark('running')]), 2);
+  });
+});
+
+describe('the page of a run', () => {
+  const noFiles = { events: [], kinds: [], kind: undefined, words: '', hasMore: false };
+  const input: Omit<RunInput, 'run'> = {
+    taskPath: '/tasks/1-site',
+    versionRun: undefined,
+    tab: 'errors',
+    newerId: undefined,
+    olderId: undefined,
+    causes: [],
+    shownCause: undefined,
+    notices: [],
+    files: noFiles,
+    log: { lines: [], next: undefined },
+    hasNotes: true,
+    nowMs: NOW_MS,
+  };
+
+  it('never says that there were no errors below the one that ended the run, or below what was held', () => {
+    const quietOf = (outcome: StoredOutcome, report: object): string =>
+      buildRunDetail({ ...input, run: run(outcome, report) }, text, dates).quiet;
+    const none = text.t('td.noerrors');
+    assert.notEqual(quietOf('failed', { cause: { code: 'login-rejected', facts: {} } }), none);
+    assert.notEqual(quietOf('held', { cause: { code: 'guard-held', facts: {} } }), none);
+    assert.equal(quietOf('cancelled', {}), none);
+  });
+
+  it('counts files only in notices that are about files', () => {
+    const event = { id: 1, atMs: NOW_MS, level: 'notice', sizeBytes: undefined, detail: undefined } as const;
+    const notices = [
+      { code: 'connection-not-encrypted', count: 1, events: [{ ...event, code: '', path: undefined }] },
+      { code: 'link-not-followed', count: 7, events: [{ ...event, code: '', path: '/latest' }] },
+    ];
+    const view = buildRunDetail({ ...input, notices, run: run('complete') }, text, dates);
+    assert.deepEqual(
+      view.notices.map(({ count }) => count),
+      ['', '7 files'],
+    );
   });
 });
 

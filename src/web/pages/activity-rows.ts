@@ -2,7 +2,7 @@ import type { Activity, ActivityStore } from '../../state/activity-store.ts';
 import type { RunStore, StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import { storedReport } from '../stored-report.ts';
-import { resultWords, startedByWords } from './run-words.ts';
+import { resultWords, starterWords } from './run-words.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
 import type { Tone } from './task-state.ts';
 
@@ -76,7 +76,7 @@ export function buildHappening(happening: Happening, text: Text): HappeningView 
     stateWords: run.cause === 'simulation' ? text.t('run.simulated', { state: stateWords }) : stateWords,
     subject: run.taskName,
     words: result,
-    by: startedByWords(run, text),
+    by: starterWords(run, text),
     path: `/runs/${run.id}`,
   };
 }

@@ -76,7 +76,7 @@ export function buildDecisionView(input: DecisionInput, text: Text, dates: Dates
       isEmpty: now === 0,
     })),
     rest: folders.length === 0 || restNow === 0 ? '' : text.number(restNow),
-    since: hold === undefined ? '' : t('dg.held.since', { when: dates.when(hold.atMs) }),
+    since: hold === undefined ? '' : t('dg.held.since', { when: dates.inWords(hold.atMs) }),
     keepHint: replaced === 0 ? t('dg.held.no.hint') : t('dg.held.no.hint.changed'),
     acceptWords: isAboutVanished ? t('dg.held.ok') : t('dg.held.ok.changed'),
     confirmWords: t('dg.held.confirm', { vanished, replaced }),
@@ -91,6 +91,6 @@ const VANISHED_GUARDS: ReadonlySet<string> = new Set(['vanishedPercent', 'vanish
 
 function decidedWords({ decision, decidedMs, decidedBy }: Hold, text: Text, dates: Dates): string {
   if (decision === 'open') return '';
-  const when = decidedMs === undefined ? undefined : dates.when(decidedMs);
+  const when = decidedMs === undefined ? undefined : dates.inWords(decidedMs);
   return text.t(`dg.held.was.${decision}`, { when, by: decidedBy });
 }

@@ -131,7 +131,7 @@ export function buildEditView(
       conflict === undefined
         ? undefined
         : {
-            heading: text.t('e.changed', { t: dates.when(conflict.atMs) }),
+            heading: text.t('e.changed', { t: dates.inWords(conflict.atMs) }),
             rows: conflict.differences.map(({ field, theirs, mine }) => ({
               label: text.t(FIELD_LABELS[field]),
               theirs,

@@ -34,6 +34,8 @@ export interface LiveRunView {
   readonly progress: number | undefined;
   readonly headline: string;
   readonly left: string;
+  /** The time alone, below a heading that says what it is. */
+  readonly leftTime: string;
   readonly ends: string;
   readonly speed: string;
   readonly filesPerSecond: string;
@@ -81,7 +83,8 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
   const share = progress === undefined || !hasTotal ? undefined : shareDone(progress);
   const percent = share === undefined ? '' : t('pr.percent', { n: share });
   const leftMs = stage === 'transferring' ? honestLeftMs(progress, trail, nowMs) : undefined;
-  const about = leftMs === undefined ? undefined : t('pr.about', { x: roughDuration(leftMs, text) });
+  const leftTime = leftMs === undefined ? undefined : roughDuration(leftMs, text);
+  const about = leftTime === undefined ? undefined : t('pr.about', { x: leftTime });
   const elapsedMs = activity.startedMs === undefined ? 0 : Math.max(0, nowMs - activity.startedMs);
   const speed = progress?.bytesPerSecond ?? 0;
   return {
@@ -91,6 +94,7 @@ export function buildLiveRun(input: LiveRunInput, text: Text, dates: Dates): Liv
     progress: share,
     headline: headline(input, text),
     left: about ?? (stage === 'transferring' ? t('pr.calc') : ''),
+    leftTime: leftTime ?? NOTHING,
     ends: leftMs === undefined ? '' : t('pr.ends', { t: dates.clock(nowMs + leftMs) }),
     speed: stage === 'transferring' ? text.bytesPerSecond(speed) : NOTHING,
     filesPerSecond: stage === 'transferring' ? text.number(Math.round(trail?.filesPerSecond ?? 0)) : NOTHING,

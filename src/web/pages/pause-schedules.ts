@@ -31,7 +31,7 @@ export function pauseSchedules(services: Services): RequestHandler {
       const untilMs = services.clock.nowMs() + lengthMs;
       services.scheduler.pauseAll(untilMs);
       noteActivity(services, account, 'schedules-paused');
-      const when = untilMs === Infinity ? undefined : dates.when(untilMs);
+      const when = untilMs === Infinity ? undefined : dates.inWords(untilMs);
       flash(res, 'ok', 'ok.all.paused', { when });
     }
     redirect(res, '/settings/general');

@@ -3,7 +3,7 @@ import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
 
 /** What would be pruned, in sentences. */
-export function pruneLines(forecast: PruneForecast, text: Text, dates: Pick<Dates, 'when'>): string[] {
+export function pruneLines(forecast: PruneForecast, text: Text, dates: Pick<Dates, 'inWords'>): string[] {
   const { t } = text;
   if (forecast.kind !== 'seen') return [t(`prune.${forecast.kind}`)];
   const { points, oldestMs, newestMs, stays, pruned, expired } = forecast;
@@ -20,8 +20,8 @@ export function pruneLines(forecast: PruneForecast, text: Text, dates: Pick<Date
   }
   const facts = {
     versions: versions(points),
-    oldest: dates.when(oldestMs),
-    newest: dates.when(newestMs),
+    oldest: dates.inWords(oldestMs),
+    newest: dates.inWords(newestMs),
     ...amount(pruned),
   };
   return [

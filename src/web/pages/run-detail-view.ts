@@ -9,6 +9,7 @@ import { headingWords, secondsWords } from '../exact-times.ts';
 import type { LogLine } from '../log-reader.ts';
 import { pathWith } from '../query.ts';
 import { asErrorCode, storedReport } from '../stored-report.ts';
+import { historyPath } from '../task-path.ts';
 import { buildLogLine } from './log-words.ts';
 import type { LogLineView } from './log-words.ts';
 import { startedByWords, tookMs } from './run-words.ts';
@@ -36,6 +37,8 @@ export interface RunInput {
   readonly taskPath: string | undefined;
   /** The run whose tree this run has left; undefined where that is not kept. */
   readonly versionRun: number | undefined;
+  /** It is held, and the question is open. */
+  readonly needsDecision: boolean;
   readonly tab: RunTab;
   readonly newerId: number | undefined;
   readonly olderId: number | undefined;
@@ -67,6 +70,8 @@ export interface FileView {
   readonly size: string;
   readonly time: string;
   readonly kind: string;
+  /** Every content that it has had; undefined where that is not told. */
+  readonly historyPath?: string;
 }
 
 export interface RunDetailView {
@@ -86,7 +91,16 @@ export interface RunDetailView {
   /** Empty where the run has no certificate. */
   readonly certificate: readonly CertificateRow[];
   readonly trouble:
-    { readonly cause: string; readonly action: string; readonly detail: string; readonly help: string } | undefined;
+    | {
+        readonly tone: 'err' | 'warn';
+        readonly cause: string;
+        readonly action: string;
+        readonly detail: string;
+        readonly help: string;
+        /** Where it is decided; undefined where nothing waits for that. */
+        readonly decisionPath: string | undefined;
+      }
+    | undefined;
   readonly tabs: readonly {
     readonly words: string;
     readonly path: string;
@@ -163,6 +177,8 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
             ...words(errorWords(text, cause.code, cause.facts)),
             detail: cause.detail ?? '',
             help: helpPath(cause.code),
+            tone: run.outcome === 'held' ? 'warn' : 'err',
+            decisionPath: input.needsDecision && input.taskPath !== undefined ? `${input.taskPath}/decision` : undefined,
           },
     tabs: RUN_TABS.map((known) => ({
       words: t(`run.${known}`),
@@ -176,13 +192,19 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
     groups: input.causes.map((group) => causeView(group, input, text, dates)),
     notices: input.notices.map((notice) => ({
       words: t(`notice.${notice.code}`),
-      count: t('count.files', { count: notice.count }),
+      // A notice without a path is about the run, not about a file.
+      count: notice.events.some(({ path }) => path !== undefined) ? t('count.files', { count: notice.count }) : '',
       files: notice.events.map((event) => fileView(event, text, dates)),
     })),
     quiet: quietWords(input, failures, text),
     isSafe: failures > 0,
     csv: failures > 0 && input.hasNotes ? `${path}/errors.csv` : '',
-    files: input.files.events.map((event) => fileView(event, text, dates)),
+    files: input.files.events.map((event) => ({
+      ...fileView(event, text, dates),
+      ...(event.path === undefined || input.taskPath === undefined
+        ? {}
+        : { historyPath: historyPath(run.taskId, Buffer.from(event.path, 'utf8').toString('latin1')) }),
+    })),
     fileChips: fileChips(input, path, text),
     fileWords: input.files.words,
     fileKind: input.files.kind ?? '',
@@ -239,7 +261,7 @@ function facts({ run }: RunInput, text: Text, dates: Dates): string[] {
       : text.t('run.fact.folders', { count: report.foldersIncomplete }),
     startedByWords(run, text),
     text.t('run.title', { n: run.id }),
-    dates.timeZone,
+    text.t('log.zone', { zone: dates.timeZone }),
   ];
   return rows.filter((row) => row !== '');
 }
@@ -323,6 +345,8 @@ function quietWords({ run, causes }: RunInput, failures: number, text: Text): st
   if (run.outcome === 'queued') return text.t('run.quiet.queued');
   if (failures > 0) return text.t(run.cause === 'simulation' ? 'run.quiet.simulation' : 'run.quiet.lost');
   const report = storedReport(run);
+  if (run.outcome === 'held') return text.t('run.quiet.held');
+  if (run.outcome === 'failed' && report?.cause !== undefined) return text.t('run.quiet.failed');
   if (run.outcome !== 'complete' || report === undefined) return text.t('td.noerrors');
   if (run.cause === 'simulation') return text.t('run.quiet.simulated');
   const copied = report.counts.downloaded;

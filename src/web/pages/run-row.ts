@@ -1,7 +1,7 @@
 import type { StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import { storedReport } from '../stored-report.ts';
-import { resultWords, roughDuration, startedByWords, tookMs } from './run-words.ts';
+import { resultWords, roughDuration, starterWords, tookMs } from './run-words.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
 import type { PillView } from './tasks-view.ts';
 
@@ -51,7 +51,7 @@ export function buildRunRow(run: StoredRun, text: Text): RunRowView {
     },
     hasMissing: (report?.failureCount ?? 0) > 0,
     data: report === undefined ? '' : text.bytes(report.bytes),
-    by: startedByWords(run, text),
+    by: starterWords(run, text),
     taskName: run.taskName,
   };
 }

@@ -1,4 +1,5 @@
 import type { RunCause, StoredRun } from '../../state/run-store.ts';
+import { lowerFirst } from '../../text.ts';
 import type { Text } from '../../text.ts';
 import type { StoredReport } from '../stored-report.ts';
 
@@ -49,12 +50,15 @@ export function resultWords(run: Pick<StoredRun, 'outcome'>, report: StoredRepor
 /** The causes that are named; the run's page has all of them. */
 const CAUSES_NAMED_MAX = 2;
 
-/** `12 items could not be copied or seen: Not allowed to read (9), Changed while being copied (3).` */
+/** `12 items could not be copied or seen: not allowed to read (9), changed while being copied (3).` */
 export function partialWords(report: StoredReport | undefined, text: Text): string {
   const count = report?.failureCount ?? 0;
   const codes = report?.failureCodes.slice(0, CAUSES_NAMED_MAX) ?? [];
   if (codes.length === 0) return text.t('dash.partial', { count });
-  const causes = codes.map(({ code, count: n }) => text.t('dash.cause-count', { words: text.t(`short.${code}`), n }));
+  const causes = codes.map(({ code, count: n }) => {
+    const words = lowerFirst(text.t(`short.${code}`));
+    return n === count ? words : text.t('dash.cause-count', { words, n });
+  });
   return text.t('dash.partial-causes', { count, causes: causes.join(', ') });
 }
 
@@ -65,7 +69,12 @@ const CAUSE_KEYS: Readonly<Record<RunCause, string>> = {
   simulation: 'run.bySimulation',
 };
 
-/** Who or what started the run. */
+/** Who or what started the run: `Started by the schedule`. */
 export function startedByWords(run: Pick<StoredRun, 'cause' | 'startedBy'>, text: Text): string {
   return text.t(CAUSE_KEYS[run.cause], { user: run.startedBy });
+}
+
+/** The same below a heading that asks for it: `Schedule`. */
+export function starterWords(run: Pick<StoredRun, 'cause' | 'startedBy'>, text: Text): string {
+  return text.t(`by.${run.cause}`, { user: run.startedBy });
 }

@@ -47,7 +47,7 @@ export function nextWords(schedule: Schedule, text: Text, dates: Dates, nowMs: n
     // As if each one had run at its time.
     const next = nextRunAt(schedule, count === 0 ? undefined : fromMs, fromMs, dates.timeZone);
     if (next === undefined) break;
-    times.push(dates.when(next));
+    times.push(dates.inWords(next));
     fromMs = next;
   }
   return times.length === 0 ? '' : text.t('f.next', { times: times.join(' · ') });

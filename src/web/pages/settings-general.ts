@@ -120,7 +120,7 @@ async function renderGeneral(
 ): Promise<void> {
   const { t, dates } = pageOf(res);
   const untilMs = services.scheduler.pausedUntil();
-  const until = untilMs === undefined || untilMs === Infinity ? undefined : dates.when(untilMs);
+  const until = untilMs === undefined || untilMs === Infinity ? undefined : dates.inWords(untilMs);
   const roots = await folderRoots(services.settings.read().folderRoots);
   const view: GeneralView = {
     tabs: SETTINGS_TABS,

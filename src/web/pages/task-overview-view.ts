@@ -145,7 +145,7 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   const lastGood =
     lastComplete === undefined
       ? text.t('td.no-good-copy')
-      : text.t('td.last-good', { when: dates.when(lastComplete.startedMs ?? lastComplete.queuedMs) });
+      : text.t('td.last-good', { when: dates.inWords(lastComplete.startedMs ?? lastComplete.queuedMs) });
   const view = { path: `/runs/${run.id}`, words: text.t('act.view') };
   if (run.outcome === 'incomplete') {
     return { tone: 'warn', cause: partialWords(report, text), action: text.t('run.safe'), since: lastGood, link: view };
@@ -177,7 +177,7 @@ function certificateOf({ lastFinished }: TaskInput, text: Text): readonly Certif
 function headline({ task }: OverviewInput, text: Text, dates: Dates): OverviewView['headline'] {
   const run = task.lastEnded;
   if (run === undefined) {
-    const sub = task.nextMs === undefined ? '' : text.t('td.next', { when: dates.when(task.nextMs) });
+    const sub = task.nextMs === undefined ? '' : text.t('td.next', { when: dates.inWords(task.nextMs) });
     return { icon: 'never', tone: 'idle', words: text.t('td.never'), sub };
   }
   const { icon, tone } = STATE_LOOKS[outcomeState(run.outcome)];
@@ -216,7 +216,7 @@ function facts(
     ? text.t('st.paused')
     : pausedUntilMs === undefined
       ? ''
-      : text.t('td.all-paused', { when: pausedUntilMs === Infinity ? undefined : dates.when(pausedUntilMs) });
+      : text.t('td.all-paused', { when: pausedUntilMs === Infinity ? undefined : dates.inWords(pausedUntilMs) });
   add('td.schedule', scheduleWords(schedule, text), paused);
   if (task.nextMs !== undefined) add('col.next', dates.when(task.nextMs));
   const report = storedReport(task.lastFinished);

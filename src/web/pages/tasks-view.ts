@@ -272,7 +272,7 @@ function lineWords(
   if (state === 'queued') return text.t(activity === undefined ? 'dash.line.hours' : 'dash.line.queued');
   if (lastEnded === undefined) return state === 'overdue' ? text.t('dash.line.overdue') : '';
   if (state !== 'overdue') return resultWords(lastEnded, report, text);
-  return text.t('dash.line.overdue-since', { when: dates.when(lastEnded.startedMs ?? lastEnded.queuedMs) });
+  return text.t('dash.line.overdue-since', { when: dates.inWords(lastEnded.startedMs ?? lastEnded.queuedMs) });
 }
 
 function attentionView({ view, input, report }: Ranked, text: Text): AttentionView {
@@ -394,5 +394,5 @@ function dayView(day: RunTotals, all: readonly Ranked[], text: Text): TasksView[
 function nextView(all: readonly Ranked[], dates: Dates): TasksView['next'] {
   const [first] = all.filter((row) => row.input.nextMs !== undefined).sort(ORDERS.next);
   if (first?.input.nextMs === undefined) return undefined;
-  return { name: first.view.name, when: dates.when(first.input.nextMs) };
+  return { name: first.view.name, when: dates.inWords(first.input.nextMs) };
 }
