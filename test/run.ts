@@ -8,8 +8,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { compileCli } from './support/compiled-cli.ts';
 
 const FILE_TIMEOUT_MS = 300_000;
 /** What a file still may do to end its servers. */
@@ -51,6 +52,11 @@ if (queue.length === 0) {
   process.exit(1);
 }
 
+/** What tests start in threads and processes: each would translate the sources again. */
+const compiled = compileCli();
+process.once('exit', () => {
+  compiled.remove();
+});
 const startedMs = performance.now();
 const running = new Map<string, ChildProcess>();
 const outcomes: Outcome[] = [];
@@ -80,7 +86,7 @@ async function runFile(file: string): Promise<Outcome> {
   const fileStartedMs = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', '--test-reporter=spec', join(root, file)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FORCE_COLOR: '0' },
+    env: { ...process.env, FORCE_COLOR: '0', SITE_BACKUP_COMPILED: dirname(compiled.cliFile) },
   });
   running.set(file, child);
   let printed = '';

@@ -81,8 +81,8 @@ export class MutantRoom {
 
   #test({ tests, pattern }: Mutant): { status: number | null; output: string } {
     const files = tests.map((file) => join('test', file));
-    // Inside a test, Node would take the tests below for its own children.
-    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+    // Inside a test, Node would take the tests below for its own children; and what they start must hold the fault, too.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined, SITE_BACKUP_COMPILED: undefined };
     const { status, stdout } = spawnSync(
       process.execPath,
       ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-name-pattern=${pattern}`, ...files],

@@ -1,5 +1,15 @@
 /** The command line as plain JavaScript: a child process of it starts in a fraction of the time that tsx takes. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { transformSync } from 'esbuild';
@@ -12,8 +22,13 @@ export interface CompiledCli {
   remove(): void;
 }
 
-/** Translates `src` into a temporary folder, file by file and without checking types: that is the compiler's business. */
+/**
+ * Translates `src` into a temporary folder, file by file and without checking types: that is the compiler's business. Where
+ * test/run.ts has done so for all tests, that folder is used and stays.
+ */
 export function compileCli(): CompiledCli {
+  const shared = process.env['SITE_BACKUP_COMPILED'];
+  if (shared !== undefined) return compiledIn(dirname(shared), () => undefined);
   const root = dirname(dirname(import.meta.dirname));
   const folder = mkdtempSync(join(tmpdir(), 'site-backup-cli-'));
   const source = join(root, 'src');
@@ -27,16 +42,22 @@ export function compileCli(): CompiledCli {
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(root, 'ui'), join(folder, 'ui'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  return compiledIn(folder, () => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+function compiledIn(folder: string, remove: () => void): CompiledCli {
   return {
     cliFile: join(folder, 'dist', 'cli.js'),
     add(file) {
       const to = join(folder, basename(file).replace(/\.ts$/, '.js'));
-      writeFileSync(to, translated(file));
+      // Another test may be about to start with it.
+      writeFileSync(`${to}.${process.pid}`, translated(file));
+      renameSync(`${to}.${process.pid}`, to);
       return to;
     },
-    remove() {
-      rmSync(folder, { recursive: true, force: true });
-    },
+    remove,
   };
 }
 
