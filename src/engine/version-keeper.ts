@@ -119,6 +119,8 @@ async function recoverOne(context: RunContext, target: Target, version: MovingVe
     if (place !== undefined) await target.versions.giveBack(origin, place);
     await target.flush();
     if (versions.restore(id)) return;
+  } else if (place !== undefined) {
+    await keepAltered(context, target, version, place);
   }
   const isThere = place !== undefined && (await target.versions.has(place));
   const isWhole = isThere && (await target.versions.holds(place, version));
@@ -128,6 +130,27 @@ async function recoverOne(context: RunContext, target: Target, version: MovingVe
     tables.noteChange(runId);
   });
   if (!isWhole) log.warn('version-lost', { path: decodeRemoteName(version.path) });
+}
+
+/** What was changed or damaged under its old path was about to be kept as well: it lies nowhere else. */
+async function keepAltered(
+  context: RunContext,
+  target: Target,
+  version: MovingVersion,
+  place: VersionPlace,
+): Promise<void> {
+  const origin = version.origin as LocalPath;
+  if (await target.versions.has(place)) return;
+  for (let afterId = 0; ;) {
+    const steps = context.tables.steps('whole', ['download'], afterId, PAGE);
+    const last = steps.at(-1);
+    if (last === undefined) break;
+    afterId = last.id;
+    const arrived = steps.find(({ localPath }) => localPath === origin)?.got;
+    // Nothing had been there to keep, and what lies there is what came instead.
+    if (arrived !== undefined && (await target.holds(origin, arrived))) return;
+  }
+  await target.versions.keep(origin, place, version, 'move');
 }
 
 /** True where the content lies under its old path, or could be moved back there from the one it was renamed to. */

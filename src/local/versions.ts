@@ -88,11 +88,13 @@ export class TargetVersions {
    * Survives a power cut after the target's next `flush`.
    */
   async keep(path: LocalPath, place: VersionPlace, content: KnownContent, how: 'link' | 'move'): Promise<KeptAs> {
-    const { disk } = this.#host;
+    const { disk, folders, versions } = this.#host;
     const from = await this.#inCurrent(path);
     const stats = from === undefined ? undefined : await lstatIfAny(disk, from);
     if (from === undefined || stats?.isFile() !== true) return 'absent';
     const isKnown = await this.#isKnown(from, stats, content);
+    // Made with the place; a power cut since may have taken them.
+    await folders.make(versions, this.#partsOf(place).slice(0, -1));
     const to = this.pathOf(place);
     const isLinked = how === 'link' && (await this.#link(from, to));
     if (!isLinked) {

@@ -136,11 +136,14 @@ export class VersionIndex {
       const result = this.#statements
         .sql(
           `INSERT OR IGNORE INTO file (folder_id, name, size_bytes, stamp, stamp_ms, precision, modified_ms, unique_id, mode,
-             sha256, local_name, run_id, since_run, is_unsettled, doubt)
+             sha256, local_name, run_id, since_run, is_unsettled, doubt, missing_since_run)
            SELECT folder.id, substr(version.path, length(CASE parent WHEN '/' THEN '' ELSE parent END) + 2), size_bytes,
              stamp, stamp_ms, precision, modified_ms, version.unique_id, mode, sha256,
              CASE folder.local_path WHEN '' THEN origin ELSE substr(origin, length(folder.local_path) + 2) END,
-             content_run, version.since_run, 1, doubt
+             content_run, version.since_run, 1, doubt,
+             -- What was on its way for having gone was missing in the complete run before, or it would not have been.
+             CASE reason WHEN 'vanished' THEN
+               (SELECT max(run.id) FROM run WHERE outcome = 'complete' AND run.id < version.until_run) END
            FROM version JOIN folder ON folder.path = parent WHERE version.id = ?`,
         )
         .run(id);

@@ -81,6 +81,7 @@ interface PastRow {
   local_path: string | null;
   origin: string;
   moved_to: string | null;
+  moved_place: string | null;
 }
 
 /** A file that was renamed more often than this since is taken for lost. */
@@ -93,9 +94,9 @@ const FILE_COLUMNS = `NULL AS id, NULL AS reason,
   file.mode AS mode, sha256, coalesce(file.since_run, run_id) AS since_run, NULL AS until_run, run_id AS content_run,
   'current' AS state, NULL AS folder, NULL AS local_path,
   CASE folder.local_path WHEN '' THEN '' ELSE folder.local_path || '/' END || coalesce(local_name, file.name) AS origin,
-  NULL AS moved_to`;
+  NULL AS moved_to, NULL AS moved_place`;
 const VERSION_COLUMNS = `id, reason, path, size_bytes, modified_ms, mode, sha256, since_run, until_run, content_run, state,
-  folder, local_path, origin, moved_to`;
+  folder, local_path, origin, moved_to, moved_place`;
 /** What is still being moved counts as there: the run that finds it in one of its two places says when it left. */
 const IS_OF_RUN = `since_run <= @run AND (until_run > @run OR state = 'moving') AND state <> 'pruning'`;
 
@@ -261,10 +262,11 @@ export class VersionTree {
   /** The row that has the bytes: of a file that was renamed since, the one of its last name. */
   #holderOf(row: PastRow): PastRow | undefined {
     let holder: PastRow | undefined = row;
-    for (let renames = 0; holder?.moved_to != null && renames < RENAMES_MAX; renames++) {
-      holder = this.#row(holder.until_run ?? 0, holder.moved_to);
+    const goesOn = ({ moved_to: to, state }: PastRow): boolean => to !== null && state !== 'moving';
+    for (let renames = 0; holder !== undefined && goesOn(holder) && renames < RENAMES_MAX; renames++) {
+      holder = this.#row(holder.until_run ?? 0, holder.moved_to ?? '');
     }
-    return holder?.moved_to == null && holder?.sha256.equals(row.sha256) === true ? holder : undefined;
+    return holder !== undefined && !goesOn(holder) && holder.sha256.equals(row.sha256) ? holder : undefined;
   }
 }
 
@@ -285,9 +287,12 @@ function stateOf({ state, folder }: PastRow): PastState {
   return 'there';
 }
 
-function placesOf({ state, folder, local_path: localPath, origin }: PastRow): PastPlace[] {
+function placesOf(row: PastRow): PastPlace[] {
+  const { state, folder, local_path: localPath, moved_place: movedPlace, origin } = row;
   const current: PastPlace = { folder: 'current', path: origin };
   if (state === 'current') return [current];
+  // On its way to another name.
+  if (state === 'moving' && movedPlace !== null) return [{ folder: 'current', path: movedPlace }, current];
   if (folder === null || localPath === null || state === 'expired' || state === 'deleted') return [];
   const kept: PastPlace = { folder: 'versions', path: `${folder}/${localPath}` };
   return state === 'moving' ? [kept, current] : [kept];

@@ -1,7 +1,11 @@
 /** A tree of the past is the same whenever it is read, also where the run that left it was cut off. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
+import { VersionIndex } from '../../src/state/version-index.ts';
+import type { Leaving } from '../../src/state/version-index.ts';
 import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
@@ -42,6 +46,69 @@ function lastRun(): number {
     db.close();
   }
 }
+
+/** As a run that is killed right after it has noted that a file is to leave its path. */
+function beginToMove(path: string, leaving: Omit<Leaving, 'untilRun' | 'retiredMs' | 'origin'>): void {
+  const db = new Database(fixture.databasePath);
+  try {
+    const slash = path.lastIndexOf('/');
+    const folder = db.prepare('SELECT id FROM folder WHERE path = ?').pluck();
+    const folderId = folder.get(path.slice(0, slash) || '/') as number;
+    const origin = path.slice(1);
+    const untilRun = lastRun() + 1;
+    const id = new VersionIndex(db).leave(folderId, path.slice(slash + 1), {
+      ...leaving,
+      origin,
+      untilRun,
+      retiredMs: Date.now(),
+    });
+    assert.ok(id !== undefined);
+  } finally {
+    db.close();
+  }
+}
+
+const PLACE = { folder: '2026-11-21T02-00-00', localPath: 'page.html' };
+
+describe('A run that is killed before a file has left its path', () => {
+  it('does not let the next one write over what somebody had changed here', async () => {
+    fixture.tree.writeFile('/page.html', 'of the server');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    writeFileSync(join(fixture.current, 'page.html'), 'changed here');
+    beginToMove('/page.html', { reason: 'replaced', place: PLACE });
+    fixture.tree.writeFile('/page.html', 'of the server, anew');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    fixture.assertCurrentEquals();
+    const [altered] = fixture.versions('altered');
+    assert.equal(readFileSync(join(fixture.targetFolder, 'versions', altered ?? ''), 'utf8'), 'changed here');
+  });
+
+  it('shows it as there on its way to the name that it has on the server now', async () => {
+    fixture.tree.writeFile('/page.html', 'page');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    const before = treeAsOf(1);
+    fixture.tree.rename('/page.html', '/renamed.html');
+    const movedTo = { path: '/renamed.html', place: 'renamed.html' };
+    beginToMove('/page.html', { reason: 'renamed', place: undefined, movedTo });
+    assert.deepEqual(treeAsOf(1), before, 'under its old name');
+    renameSync(join(fixture.current, 'page.html'), join(fixture.current, 'renamed.html'));
+    assert.deepEqual(treeAsOf(1), before, 'under its new one');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    assert.deepEqual(treeAsOf(1), before, 'after the next run');
+  });
+
+  it('does not leave it in current/ for ever where it had gone with its folder', async () => {
+    fixture.tree.writeFile('/page.html', 'page');
+    fixture.tree.writeFile('/old/gone.html', 'gone');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    fixture.tree.remove('/old');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    beginToMove('/old/gone.html', { reason: 'vanished', place: { ...PLACE, localPath: 'old/gone.html' } });
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    assert.ok(!existsSync(join(fixture.current, 'old')));
+    assert.deepEqual(fixture.missing(), []);
+  });
+});
 
 describe('The tree as a run has left it whose disk failed', () => {
   it('does not lack a file that the run was moving, to have it back after the next run', async () => {

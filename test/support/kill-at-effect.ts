@@ -1,8 +1,8 @@
 /**
  * For `node --import`, before the compiled command line: the process kills itself with SIGKILL right after the effect of
  * number KILL_AT that outlives it, a change in the target folder or a commit of a database. A write is cut in half. What lies
- * between two effects leaves the same behind as the first of them, so that all numbers together are all moments.
- * KILL_LIST: a file that gets one line for each effect.
+ * between two effects leaves the same behind as the first of them, so that all numbers together are all moments. With KILL_ON,
+ * a regular expression, only effects that it describes are counted. KILL_LIST: a file that gets a line for each effect.
  */
 import { appendFileSync, constants } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -11,14 +11,14 @@ import Database from 'better-sqlite3';
 import type { TargetFile, TargetFs } from '../../src/local/target-fs.ts';
 
 const killAt = Number(process.env['KILL_AT'] ?? '0');
+const killOn = new RegExp(process.env['KILL_ON'] ?? '');
 const list = process.env['KILL_LIST'];
 let effects = 0;
 
 /** True where the effect is the last one: it is for a caller that wants to do half of it. */
 function isLast(what: string): boolean {
-  effects++;
   if (list !== undefined) appendFileSync(list, `${what}\n`);
-  return effects === killAt;
+  return killOn.test(what) && ++effects === killAt;
 }
 
 function die(): never {
