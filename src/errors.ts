@@ -23,6 +23,7 @@ export const ERROR_TABLE = {
   'content-differs': { scope: 'file', isRetried: false },
   'copy-damaged': { scope: 'file', isRetried: false },
   'copy-missing': { scope: 'file', isRetried: false },
+  'copy-unreadable': { scope: 'file', isRetried: false },
   'version-unreadable': { scope: 'file', isRetried: false },
 
   'listing-refused': { scope: 'folder', isRetried: false },
@@ -109,6 +110,7 @@ export const NOTICE_CODES = [
   'link-not-followed',
   'special-not-copied',
   'hidden-names-unseen',
+  'hidden-found',
   'connection-not-encrypted',
   'connections-reduced',
   'file-gone',

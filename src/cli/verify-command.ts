@@ -15,6 +15,12 @@ const DAY_MS = 86_400_000;
 /** Faults that are named one by one; all are counted, and the next run names its share of them again. */
 const FAULTS_SHOWN_MAX = 1000;
 
+const FAULT_TEXTS: Readonly<Record<CopyFault['code'], string>> = {
+  'copy-damaged': 'verify.damaged',
+  'copy-missing': 'verify.missing',
+  'copy-unreadable': 'verify.unreadable',
+};
+
 /** Reads what lies on the NAS again and compares it with the index; the next run brings what is not whole. */
 export async function runVerify(
   command: VerifyCommand,
@@ -52,7 +58,7 @@ export async function runVerify(
       stdout.write(`${JSON.stringify({ ...counts, faulty: faults })}\n`);
     } else {
       const rows = faults.map(({ code, place }) => {
-        return `  ${text.t(code === 'copy-missing' ? 'verify.missing' : 'verify.damaged', { place })}`;
+        return `  ${text.t(FAULT_TEXTS[code], { place })}`;
       });
       const files = text.number(counts.files);
       const result =

@@ -16,6 +16,8 @@ const SHIFT_MS_MAX = 26 * 3_600_000;
 const SHIFT_STEP_MS = 15 * 60_000;
 /** Files that are compared byte by byte: all of a small shift; of a large one, a tenth that lies is missed once in 200. */
 export const SAMPLE_FILES_MAX = 50;
+/** Of the sample: a file that was closed to us since it came proves nothing, as long as there are few such files. */
+const UNREAD_PERCENT_MAX = 10;
 const SAMPLE_BYTES_MAX = 256 * 1024 * 1024;
 /** Larger files are taken only where there are no others. */
 const SAMPLE_FILE_BYTES_MAX = 16 * 1024 * 1024;
@@ -50,7 +52,7 @@ export function isZoneShift(deltaMs: number): boolean {
 /**
  * Where the plan would bring nearly everything again only because all times, or all identities, have moved alike: reads
  * a sample from the server. If all of it is what lies here, the index takes over what the server tells now and nothing is
- * brought; if one file is another, or cannot be read, the plan stays as it is.
+ * brought; if one file is another, or more than a few cannot be read, the plan stays as it is.
  */
 export async function settleShift(context: RunContext, shifts: ShiftTables): Promise<void> {
   const { notice, signal } = context;
@@ -81,22 +83,23 @@ function withinBudget(sample: readonly ShiftSample[]): ShiftSample[] {
   });
 }
 
-/** The path of a file that is not on the server what it is here, or that could not be read. */
+/** The path of a file that is not on the server what it is here, or of one that could not be read where there are many. */
 async function firstDifference(context: RunContext, sample: readonly ShiftSample[]): Promise<string | undefined> {
   const waiting = [...sample];
   let differing: string | undefined;
+  const unread: string[] = [];
   await context.pool.run(
     { take: () => (differing === undefined ? waiting.shift() : undefined) },
     {
       work: async (session, file: ShiftSample) => {
         if (!(await isEqual(context, session, file))) differing ??= file.path;
       },
-      giveUp: (file) => {
-        differing ??= file.path;
+      giveUp: ({ path }) => {
+        unread.push(path);
       },
     },
   );
-  return differing;
+  return differing ?? (unread.length * 100 > UNREAD_PERCENT_MAX * sample.length ? unread[0] : undefined);
 }
 
 async function isEqual(context: RunContext, session: RemoteSession, file: ShiftSample): Promise<boolean> {

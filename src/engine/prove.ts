@@ -7,6 +7,7 @@ import { rehashCopies } from './rehash.ts';
 import type { RetireTools } from './retire.ts';
 import { isComplete } from './retire-vanished.ts';
 import type { RunContext } from './run-context.ts';
+import { tellDoubted } from './set-aside.ts';
 import { verifyAgainstServer } from './verify.ts';
 
 const DAY_MS = 86_400_000;
@@ -16,6 +17,7 @@ const REHASH_MS_MAX = 10 * 60_000;
 /** Reads a part of what is kept again: from the server, where the run is complete, and on the NAS. See verify.ts, rehash.ts. */
 export async function proveContent({ context, target }: RetireTools, proof: ProofTables): Promise<void> {
   const { tables, settings, clock, signal, runId, progress, log } = context;
+  tellDoubted(context, proof);
   if (isComplete(context)) await verifyAgainstServer(context, target, proof);
   const { rehashDays } = settings.verification;
   if (rehashDays === 0) return;

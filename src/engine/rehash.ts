@@ -1,4 +1,4 @@
-import { BackupError } from '../errors.ts';
+import { BackupError, isBackupError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { CopyState } from '../local/proof-of-file.ts';
@@ -11,7 +11,7 @@ const PAGE = 100;
 /** A file of the NAS that is not what was brought, or not there. Paths of the server as latin1 text. */
 export interface CopyFault {
   readonly path: string;
-  readonly code: 'copy-damaged' | 'copy-missing';
+  readonly code: 'copy-damaged' | 'copy-missing' | 'copy-unreadable';
   /** Where it lies or lay below the task's folder. */
   readonly place: string;
   readonly sizeBytes: number;
@@ -41,7 +41,8 @@ export interface RehashCounts {
 /**
  * Reads what lies on the NAS again, the longest unread first, in `current/` and in the versions, and compares it with the
  * index. A damaged or missing file is doubted from here on, so that the next run that looks at the server brings it again;
- * older content that is damaged or missing is marked so. What was read stays noted when it is cut short.
+ * older content that is damaged or missing is marked so. One that may not be read is a fault, and no proof of damage. What
+ * was read stays noted when it is cut short.
  */
 export async function rehashCopies(options: RehashOptions): Promise<RehashCounts> {
   const { proof, beforeMs, exceptRun, target } = options;
@@ -96,12 +97,12 @@ async function eachOf<T extends { readonly sizeBytes: number }>(
   page: readonly T[],
   ways: Ways<T>,
 ): Promise<boolean> {
-  const done: { readonly item: T; readonly state: CopyState }[] = [];
+  const done: { readonly item: T; readonly state: CopyState | 'unreadable' }[] = [];
   const isOver = (): boolean => signal.aborted || clock.steadyMs() >= endMs;
   try {
     for (const item of page) {
       if (isOver()) break;
-      const state = await ways.read(item);
+      const state = await ways.read(item).catch(unreadable);
       done.push({ item, state });
       counts.files++;
       counts.bytes += item.sizeBytes;
@@ -116,12 +117,16 @@ async function eachOf<T extends { readonly sizeBytes: number }>(
           continue;
         }
         counts.faults++;
-        ways.fault(item, state);
-        const code = state === 'missing' ? 'copy-missing' : 'copy-damaged';
-        onFault({ path: ways.path(item), code, place: ways.place(item), sizeBytes: item.sizeBytes });
+        if (state !== 'unreadable') ways.fault(item, state);
+        onFault({ path: ways.path(item), code: `copy-${state}`, place: ways.place(item), sizeBytes: item.sizeBytes });
       }
     });
   }
   if (signal.aborted) throw new BackupError('cancelled');
   return page.length === PAGE && !isOver();
+}
+
+function unreadable(error: unknown): 'unreadable' {
+  if (!isBackupError(error) || error.scope !== 'file') throw error;
+  return 'unreadable';
 }

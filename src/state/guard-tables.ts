@@ -78,7 +78,7 @@ export class GuardTables {
       `SELECT coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes FROM (${GONE})`,
     ) as { files: number; bytes: number };
     const changed = this.#row(
-      `SELECT count(*) AS files, coalesce(sum(entry.size_bytes - file.size_bytes), 0) AS grown,
+      `SELECT count(*) AS files, total(entry.size_bytes - file.size_bytes) AS grown,
          count(*) FILTER (WHERE entry.size_bytes = 0 AND file.size_bytes > 0) AS emptied,
          count(*) FILTER (WHERE entry.size_bytes < file.size_bytes) AS shrunk,
          count(*) FILTER (WHERE file.missing_since_run IS NOT NULL) AS returned,
@@ -86,7 +86,7 @@ export class GuardTables {
        FROM ${CHANGED}`,
     ) as Record<'files' | 'grown' | 'emptied' | 'shrunk' | 'returned' | 'returnedBytes', number>;
     const fresh = this.#row(
-      `SELECT count(*) AS files, coalesce(sum(step.size_bytes), 0) AS bytes FROM run_step AS step WHERE ${NEW}`,
+      `SELECT count(*) AS files, total(step.size_bytes) AS bytes FROM run_step AS step WHERE ${NEW}`,
     ) as { files: number; bytes: number };
     return {
       // What had gone and is back as another file is about to be replaced, too.

@@ -171,7 +171,8 @@ export class RunTables {
 
   /**
    * What failed earlier is tried again: for a run that goes on. Folders only while the scan is still going on: later,
-   * one that was not listed stays failed, since nothing would list it. One that was, and failed afterwards, is tried again.
+   * one that was not listed stays failed, since nothing would list it. One that was, and could not be made here, is tried
+   * again; one whose listing has turned out to be cut short has no other.
    */
   retryFailed(stage: WorkStage): void {
     this.transaction(() => {
@@ -183,7 +184,7 @@ export class RunTables {
       }
       this.#db.exec(
         `UPDATE run_folder SET state = 'listed', incomplete = NULL, detail = NULL
-         WHERE state = 'failed' AND fingerprint IS NOT NULL`,
+         WHERE state = 'failed' AND fingerprint IS NOT NULL AND incomplete <> 'listing-truncated'`,
       );
       this.#db.exec(
         `UPDATE run_step SET state = 'todo', error_code = NULL, error_detail = NULL
@@ -240,14 +241,16 @@ export class RunTables {
       .run(runFolderId, name, reason, why);
   }
 
-  /** What reading content again has found at `path`, `/a/b`: a failure of the run. */
+  /** What reading content again has found at `path`, `/a/b`: a failure of the run, once for each path and code. */
   addFinding(path: string, code: string, detail: string): void {
     this.#statements
       .sql(
         `INSERT INTO run_step (run_folder_id, name, action, reason, state, local_path, error_code, error_detail)
-         SELECT id, ?, 'verify', 'proof', 'failed', '', ?, ? FROM run_folder WHERE path = '/'`,
+         SELECT id, @name, 'verify', 'proof', 'failed', '', @code, @detail FROM run_folder WHERE path = '/'
+           AND NOT EXISTS (SELECT 1 FROM run_step
+             WHERE run_folder_id = run_folder.id AND state = 'failed' AND name = @name AND error_code = @code)`,
       )
-      .run(path.slice(1), code, detail);
+      .run({ name: path.slice(1), code, detail });
   }
 
   setPlanned(runFolderId: number, folderId: number, unchangedCount: number): void {
@@ -337,11 +340,24 @@ export class RunTables {
       .all(afterId, limit) as { id: number; path: string; localPath: string }[];
   }
 
-  /** Files and bytes that are still to be brought. */
+  /**
+   * Throws where a step was passed over: no run may end as if it were done. Those that wait for a decision are none, nor are
+   * those of a killed run that was retiring what has gone: they are planned anew.
+   */
+  assertNoneLeft(): void {
+    const left = this.#statements
+      .sql(
+        `SELECT action, reason, name FROM run_step WHERE state IN ('todo', 'whole') AND action <> 'retire-vanished' LIMIT 1`,
+      )
+      .get();
+    if (left !== undefined) throw new Error(`a step was passed over: ${JSON.stringify(left)}`);
+  }
+
+  /** Files and bytes that are still to be brought: as announced, and added as floating point, since servers may lie. */
   downloadTotals(): { files: number; bytes: number } {
     return this.#statements
       .sql(
-        `SELECT count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes FROM run_step
+        `SELECT count(*) AS files, total(size_bytes) AS bytes FROM run_step
          WHERE action IN ('download', 'recheck') AND state IN ('todo', 'whole')`,
       )
       .get() as { files: number; bytes: number };

@@ -9,10 +9,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
+import { systemFs } from '../../src/local/target-fs.ts';
+import type { TargetFs } from '../../src/local/target-fs.ts';
 import { RenameTables } from '../../src/state/rename-tables.ts';
 import { BackupFixture, describeFailures } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
@@ -224,5 +227,87 @@ describe('A folder that was copied under two paths', () => {
     fixture.tree.writeFile('/www/index.html', 'second');
     await complete();
     assert.deepEqual([here('www/index.html'), here('domain/index.html')], ['second', 'second']);
+  });
+});
+
+describe('A copy that may not be read', () => {
+  const isRefused = { path: '' };
+  const real: TargetFs = { ...systemFs };
+
+  beforeEach(() => {
+    Object.assign(systemFs, {
+      open: (...args: Parameters<TargetFs['open']>) => {
+        if (isRefused.path !== '' && args[0].endsWith(isRefused.path)) {
+          const refusal = { errno: -constants.errno.EACCES, code: 'EACCES', syscall: 'open' };
+          return Promise.reject(Object.assign(new Error('EACCES: injected'), refusal));
+        }
+        return real.open(...args);
+      },
+    });
+  });
+  afterEach(() => {
+    isRefused.path = '';
+    Object.assign(systemFs, real);
+  });
+
+  it('is a failure that names it, not the end of the run; and no doubted one is passed over in silence', async () => {
+    fixture.tree.writeFile('/a.txt', 'a');
+    fixture.tree.writeFile('/b.txt', 'b');
+    await complete();
+    isRefused.path = 'current/a.txt';
+    const rehash: RunOverrides = { ...ARCHIVE, verification: { rehashDays: 1 }, clockOffsetMs: 2 * DAY_MS };
+    assert.deepEqual(describeFailures(await fixture.run(rehash)), ['copy-unreadable /a.txt']);
+    change((db) => db.exec(`UPDATE file SET doubt = 'copy' WHERE name = 'a.txt'`));
+    assert.deepEqual(describeFailures(await fixture.run(ARCHIVE)), ['copy-damaged /a.txt']);
+    isRefused.path = '';
+    await complete();
+  });
+});
+
+describe('A folder that has kept a file back when that was asked for by name', () => {
+  it('is still incomplete in the run that goes on', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) fixture.tree.writeFile(`/docs/${name}.txt`, name);
+    await complete();
+    fixture.server.addFault(
+      { command: 'MLSD', path: '/docs' },
+      { mapListing: (lines) => lines.filter((line) => !/[bd]\.txt/.test(line)) },
+    );
+    await complete();
+    const stop = new AbortController();
+    fixture.server.addFault(
+      { command: 'MLST', path: '/docs/d.txt' },
+      {
+        run: () => {
+          stop.abort();
+        },
+        hang: true,
+      },
+    );
+    await fixture.run({ ...ARCHIVE, connections: 1, signal: stop.signal });
+    const report = await fixture.run({ deletion: { rule: 'keep' } });
+    assert.deepEqual(describeFailures(report), ['listing-truncated /docs']);
+  });
+});
+
+describe('Sizes that no disk could hold', () => {
+  it('are told as more than there is room for, not as a damaged database', async () => {
+    for (let i = 0; i < 1100; i++) fixture.tree.writeFile(`/f${i}`, 'x');
+    fixture.server.addFault(
+      { command: 'MLSD', path: '/' },
+      { mapListing: (lines) => lines.map((line) => line.replace(/size=1;/i, `size=${Number.MAX_SAFE_INTEGER};`)) },
+    );
+    const report = await fixture.run();
+    assert.equal(report.cause?.code, 'disk-full', report.cause?.detail);
+  });
+});
+
+describe('A clock shift', () => {
+  it('is seen through although one file of the sample may not be read any more', async () => {
+    for (let i = 0; i < 30; i++) fixture.tree.writeFile(`/p${i}.html`, `page ${i}`);
+    await complete();
+    for (const file of [...fixture.tree.files()]) fixture.tree.touch(file.path, file.mtimeMs + HOUR_MS);
+    fixture.tree.setMode('/p7.html', 0);
+    const report = await fixture.run({ ...ARCHIVE, guards: { changedPercent: 30 } });
+    assert.deepEqual([report.outcome, report.counts.downloaded, clockNotices()], ['complete', 0, ['clock-shifted']]);
   });
 });
