@@ -98,8 +98,9 @@ async function makeWay(tools: RetireTools, versionName: string): Promise<void> {
     for (const step of steps) {
       try {
         await makeWayFor(tools, step);
-        // What no record claims, such as a file that somebody laid there, is kept as well.
-        await target.retire(step.localPath as LocalPath, versionName);
+        // What no record claims, such as a file that somebody laid there, is kept as well. A file with a record lies where a
+        // folder has no place yet: the run that was to give it one was held.
+        if (!context.index.hasFileAt(tables.pathOf(step))) await target.retire(step.localPath as LocalPath, versionName);
         tables.setStep(step.id, 'done');
       } catch (error) {
         if (!isBackupError(error) || error.scope !== 'file') throw error;
