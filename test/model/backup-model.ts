@@ -18,6 +18,8 @@ export interface RunFacts {
   readonly isCutOff: boolean;
   /** It went on with the work of a run that was cut off. */
   readonly isAfterCutOff: boolean;
+  /** Copies that a failing disk did not give when they were read again: the next run may set them aside. */
+  readonly doubted: readonly string[];
 }
 
 interface Absence {
@@ -66,6 +68,7 @@ export class BackupModel {
     if (facts.isCutOff || facts.isAfterCutOff) for (const absence of this.#absences.values()) absence.atLeast = 0;
     if (isSure) this.#checkEqual(facts, now);
     this.#inDoubt = new Map(facts.isCutOff ? [...this.#inDoubt, ...this.#changedTo(now)] : []);
+    for (const path of facts.doubted) this.#inDoubt.set(path, now.get(path) ?? '');
     this.#files = new Map(now);
   }
 

@@ -76,6 +76,8 @@ class Player {
   /** What the site was since the work that is left was begun; empty where none is. */
   #moments: SiteState[] = [];
   #wasLiedTo = false;
+  /** The last run was cut off: what it was moving has no record until the next one. */
+  #isCutOff = false;
   /** Of the run whose work is left. */
   #wasCutOff = false;
   #wasFaulty = false;
@@ -243,9 +245,8 @@ class Player {
   }): void {
     const { run, report, earlier, during, isDiskMet } = what;
     const isCutOff = isDiskMet || report === undefined;
-    const now = this.#current(isCutOff);
     if (run.how === 'dry') {
-      this.#model.checkUntouched(now);
+      this.#model.checkUntouched(this.#current(this.#isCutOff));
       // The site may have changed while it looked.
       if (earlier.length > 0) this.#moments = withoutRepeats([...earlier, ...during]);
       return;
@@ -254,6 +255,8 @@ class Player {
       report === undefined || this.#fixture.notices().some((notice) => notice.startsWith('run-resumed'));
     const seen = isResumed && earlier.length > 0 ? withoutRepeats([...earlier, ...during]) : during;
     const moments = seen.map((state) => withFilter(state, this.#exclude));
+    const now = this.#current(isCutOff);
+    this.#isCutOff = isCutOff;
     const outcome = outcomeOf(report, moments);
     const isLiedTo = what.isLiedTo || (isResumed && this.#wasLiedTo);
     // What a listing was worth stays with the work that is gone on with.
@@ -263,9 +266,10 @@ class Player {
     if (isSmooth) this.#checkOutcome(moments, report, what.isAccepted || isLiedTo || isResumed);
     if (isResumed && report !== undefined) this.#count('resumed');
 
+    const doubted = this.#hasDatabase() ? this.#fixture.doubted().map(({ path }) => path) : [];
     const before = this.#model.files;
     this.#model.afterRun(
-      { outcome, rules: this.#rules, moments, isLiedTo, isServerFaulty, isCutOff, isAfterCutOff },
+      { outcome, rules: this.#rules, moments, isLiedTo, isServerFaulty, isCutOff, isAfterCutOff, doubted },
       now,
     );
     for (const path of before.keys()) {
@@ -324,7 +328,9 @@ class Player {
   #current(isCutOff: boolean): ReadonlyMap<string, string> {
     if (!this.#hasDatabase()) return new Map();
     if (isCutOff) return this.#past.lastTree();
-    return new Map(this.#fixture.indexed().map(({ path, sha256 }) => [path, sha256]));
+    // Nobody damages a copy in these histories: a disk that fails while it is read again makes it doubted, no more.
+    const files = [...this.#fixture.indexed(), ...this.#fixture.doubted()];
+    return new Map(files.map(({ path, sha256 }) => [path, sha256]));
   }
 
   #hasDatabase(): boolean {

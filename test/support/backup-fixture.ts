@@ -228,6 +228,11 @@ export class BackupFixture {
     return this.#withDatabase(indexedFiles);
   }
 
+  /** What the index itself takes for damaged or missing. */
+  doubted(): IndexedFile[] {
+    return this.#withDatabase((db) => indexedFiles(db, `doubt = 'copy'`));
+  }
+
   /** Notices of the last run, as `code path`. */
   notices(): string[] {
     return this.#withDatabase((db) => {
@@ -423,14 +428,14 @@ function assertVersionsTrue(db: Database.Database, targetFolder: string): void {
   }
 }
 
-function indexedFiles(db: Database.Database): IndexedFile[] {
+function indexedFiles(db: Database.Database, which = `doubt IS NOT 'copy'`): IndexedFile[] {
   const rows = db
     .prepare(
       `SELECT CASE folder.path WHEN '/' THEN '' ELSE folder.path END || '/' || file.name AS path,
          CASE folder.local_path WHEN '' THEN '' ELSE folder.local_path || '/' END
            || coalesce(file.local_name, file.name) AS localPath,
          file.size_bytes AS sizeBytes, lower(hex(file.sha256)) AS sha256, file.missing_since_run IS NOT NULL AS isMissing
-       FROM file JOIN folder ON folder.id = file.folder_id WHERE doubt IS NOT 'copy' ORDER BY path`,
+       FROM file JOIN folder ON folder.id = file.folder_id WHERE ${which} ORDER BY path`,
     )
     .all() as (Omit<IndexedFile, 'isMissing'> & { isMissing: number })[];
   return rows.map((row) => ({ ...row, isMissing: row.isMissing === 1 }));
