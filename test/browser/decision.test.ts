@@ -105,11 +105,16 @@ describe('a decision', { skip }, () => {
     assert.equal(fixture.services.runner.activity(taskId), undefined);
   });
 
-  it('is made in French and without scripts as well', async () => {
-    const plain = await fixture.openSignedIn({ javaScriptEnabled: false, locale: 'fr-FR' });
+  it('is made in French, on a phone and without scripts as well', async () => {
+    const viewport = { width: 390, height: 800 };
+    const plain = await fixture.openSignedIn({ javaScriptEnabled: false, locale: 'fr-FR', viewport });
     await plain.goto(`${fixture.origin}/tasks/${taskId}/decision`);
     const french = (await plain.locator('html').getAttribute('lang')) === 'fr';
     const text = french ? FR : EN;
+    for (const button of await plain.locator('.decide button').all()) {
+      const box = await button.boundingBox();
+      assert.ok(box !== null && box.x + box.width <= viewport.width, `outside: ${await button.innerText()}`);
+    }
     await plain.getByRole('button', { name: text.t('dg.held.no') }).click();
     await ended();
     assert.equal(fixture.services.runs.lastEnded(taskId)?.outcome, 'complete');

@@ -121,7 +121,7 @@ describe('the list of tasks', () => {
     assert.match(login?.words ?? '', /refused the user name or password of “u”\. 2 times in a row\./);
     assert.deepEqual(login?.action, {
       kind: 'open',
-      path: '/tasks/3-broken-login/edit#connection',
+      path: '/tasks/3-broken-login/edit#conn',
       words: 'Edit connection',
     });
     assert.deepEqual(late?.action, { kind: 'run', path: '/tasks/5/run', words: 'Back up now' });
@@ -196,6 +196,7 @@ describe('the page of a run', () => {
   const input: Omit<RunInput, 'run'> = {
     taskPath: '/tasks/1-site',
     versionRun: undefined,
+    needsDecision: false,
     tab: 'errors',
     newerId: undefined,
     olderId: undefined,
@@ -215,6 +216,17 @@ describe('the page of a run', () => {
     assert.notEqual(quietOf('failed', { cause: { code: 'login-rejected', facts: {} } }), none);
     assert.notEqual(quietOf('held', { cause: { code: 'guard-held', facts: {} } }), none);
     assert.equal(quietOf('cancelled', {}), none);
+  });
+
+  it('leads to where the cause is put right: the connection, or what is copied', () => {
+    const view = (outcome: StoredOutcome, report: object, code: string): ReturnType<typeof buildRunDetail> => {
+      const causes = [{ code, count: 1, events: [], hasMore: false }];
+      return buildRunDetail({ ...input, causes, run: run(outcome, report) }, text, dates);
+    };
+    const failed = view('failed', { cause: { code: 'login-rejected', facts: {} } }, 'timed-out');
+    assert.equal(failed.trouble?.connectionPath, '/tasks/1-site/edit#conn');
+    assert.equal(failed.groups[0]?.fixPath, undefined);
+    assert.equal(view('incomplete', {}, 'permission-denied').groups[0]?.fixPath, '/tasks/1-site/edit#what');
   });
 
   it('counts files only in notices that are about files', () => {

@@ -8,7 +8,7 @@ import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
 
 /** Each has the texts `help.<topic>.h` and `help.<topic>.p`, one paragraph a line. */
-export const HELP_TOPICS = ['first', 'hosts', 'permissions', 'kept', 'trust', 'schedule', 'command'] as const;
+export const HELP_TOPICS = ['first', 'hosts', 'permissions', 'kept', 'trust', 'schedule', 'move', 'command'] as const;
 
 interface HelpView {
   readonly topics: readonly { readonly id: string; readonly heading: string; readonly paragraphs: readonly string[] }[];

@@ -14,6 +14,7 @@ import { buildLogLine } from './log-words.ts';
 import type { LogLineView } from './log-words.ts';
 import { startedByWords, tookMs } from './run-words.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
+import { CONNECTION_CODES } from './tasks-view.ts';
 import type { PillView } from './tasks-view.ts';
 
 export const RUN_TABS = ['errors', 'files', 'log'] as const;
@@ -99,6 +100,8 @@ export interface RunDetailView {
         readonly help: string;
         /** Where it is decided; undefined where nothing waits for that. */
         readonly decisionPath: string | undefined;
+        /** Where the connection is put right, where that is what was wrong. */
+        readonly connectionPath: string | undefined;
       }
     | undefined;
   readonly tabs: readonly {
@@ -135,6 +138,8 @@ export interface CauseView {
   readonly count: string;
   readonly action: string;
   readonly help: string;
+  /** Where the files can be left out; undefined where that is no answer. */
+  readonly fixPath: string | undefined;
   /** The raw word of the server or system, where all files shown have the same. */
   readonly detail: string;
   readonly files: readonly FileView[];
@@ -178,7 +183,9 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
             detail: cause.detail ?? '',
             help: helpPath(cause.code),
             tone: run.outcome === 'held' ? 'warn' : 'err',
-            decisionPath: input.needsDecision && input.taskPath !== undefined ? `${input.taskPath}/decision` : undefined,
+            decisionPath:
+              input.needsDecision && input.taskPath !== undefined ? `${input.taskPath}/decision` : undefined,
+            connectionPath: CONNECTION_CODES.has(cause.code) ? editPath(input, 'conn') : undefined,
           },
     tabs: RUN_TABS.map((known) => ({
       words: t(`run.${known}`),
@@ -225,6 +232,10 @@ const words = ({ cause, action }: { cause: string; action: string }): { cause: s
   cause,
   action,
 });
+
+/** A section of the edit page; undefined where the task was deleted. */
+const editPath = ({ taskPath }: RunInput, section: string): string | undefined =>
+  taskPath === undefined ? undefined : `${taskPath}/edit#${section}`;
 
 const helpPath = (code: string): string => `/help#error-${code}`;
 
@@ -280,6 +291,7 @@ function causeView(group: CauseInput, input: RunInput, text: Text, dates: Dates)
     ...errorWords(text, code),
     count: text.t(FOLDER_CODES.has(code) ? 'count.folders' : 'count.files', { count: group.count }),
     help: helpPath(code),
+    fixPath: FILTER_CODES.has(code) ? editPath(input, 'what') : undefined,
     detail: isShared ? (first?.detail ?? '') : '',
     files: group.events.map((event) => ({
       ...fileView(event, text, dates),
@@ -301,6 +313,16 @@ const QUIET_CODES: ReadonlySet<string> = new Set([
   'connection-lost',
   'timed-out',
   'server-busy',
+]);
+
+/** Causes that stay at every run unless the file or folder is left out, or the site is changed. */
+const FILTER_CODES: ReadonlySet<string> = new Set([
+  'permission-denied',
+  'changed-meanwhile',
+  'name-unusable',
+  'listing-refused',
+  'folder-loop',
+  'folder-too-deep',
 ]);
 
 const FOLDER_CODES: ReadonlySet<string> = new Set([

@@ -4,6 +4,7 @@ import { RestorePoints } from '../../state/restore-points.ts';
 import { openTaskDatabaseForReading } from '../../state/run-history.ts';
 import type { RunHistory } from '../../state/run-history.ts';
 import type { StoredRun } from '../../state/run-store.ts';
+import { readNewestHold } from '../../state/task-hold.ts';
 import type { StoredTask } from '../../state/task-store.ts';
 import { csvLine, startCsv } from '../csv.ts';
 import { errorWords } from '../error-words.ts';
@@ -87,6 +88,7 @@ async function readRun(services: Services, run: StoredRun, req: Request): Promis
       run,
       taskPath: task === undefined ? undefined : taskPath(task),
       versionRun: task === undefined ? undefined : readVersionRun(services, run, task),
+      needsDecision: task !== undefined && run.outcome === 'held' && isOpenHold(services, task),
       tab,
       newerId: runs.neighbour(run.taskId, run.id, 'newer'),
       olderId: runs.neighbour(run.taskId, run.id, 'older'),
@@ -113,6 +115,10 @@ function readVersionRun({ stateDir }: Services, run: StoredRun, { stateKey }: St
   } finally {
     past?.close();
   }
+}
+
+function isOpenHold({ stateDir }: Services, { stateKey }: StoredTask): boolean {
+  return readNewestHold(stateDir, stateKey)?.decision === 'open';
 }
 
 /** A simulation writes into a copy that is thrown away: its number there is none of the task's own database. */

@@ -154,7 +154,7 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   const words = errorWords(text, code, report?.cause?.facts);
   const times = failuresInRow(task.marks);
   const since = times < 2 ? lastGood : `${text.t('dash.in-row', { count: times })} ${lastGood}`;
-  const edit = { path: `${path}/edit#connection`, words: text.t('act.editconn') };
+  const edit = { path: `${path}/edit#conn`, words: text.t('act.editconn') };
   const permission = permissionPath(code, report?.cause?.facts['path']);
   const give = permission === undefined ? view : { path: permission, words: text.t('perm.give') };
   const decision = { path: `${path}/decision`, words: text.t('act.decide') };

@@ -307,7 +307,7 @@ function attentionView({ view, input, report }: Ranked, text: Text): AttentionVi
   const repeated = times < 2 ? words : `${words} ${text.t('dash.in-row', { count: times })}`;
   const permission = permissionPath(cause?.code, cause?.facts['path']);
   const fix = CONNECTION_CODES.has(cause?.code ?? '')
-    ? open(`${view.path}/edit#connection`, 'act.editconn')
+    ? open(`${view.path}/edit#conn`, 'act.editconn')
     : permission === undefined
       ? open(runPath, 'act.view')
       : open(permission, 'perm.give');
