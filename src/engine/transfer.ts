@@ -128,7 +128,9 @@ export class FileTransfer {
       progress.bytesDone -= received.bytes;
       // What has arrived of a file that stays as it is can be gone on with; of any other, nothing.
       const isUsable = isBackupError(error) && (error.scope === 'session' || error.code === 'transfer-aborted');
-      await (isUsable || this.#context.signal.aborted ? part.close() : part.discard().catch(() => undefined));
+      await (isUsable || this.#context.signal.aborted
+        ? part.close(expected.exactMs)
+        : part.discard().catch(() => undefined));
       if (isBackupError(error, 'file-refused') && (await this.#hasGone(session, subject))) {
         throw new BackupError('file-vanished', { cause: error });
       }
@@ -145,7 +147,7 @@ export class FileTransfer {
     expected: Expected,
     { received, shown }: { readonly received: { bytes: number }; readonly shown: TransferProgress },
   ): Promise<void> {
-    const { signal, log, progress, speedLimit } = this.#context;
+    const { signal, log, progress, speedLimit, clock } = this.#context;
     const from = async (startAt: number): Promise<void> => {
       const onBytes = (bytes: number): void => {
         received.bytes += bytes;
@@ -161,8 +163,12 @@ export class FileTransfer {
       shown.beginAt(startAt);
       await session.download(path, sink, startAt);
     };
+    // Behind an equal coarse stamp the file may be another by now: its exact time has to be that of what is here.
+    const isOfSameFile =
+      !isCoarseAndYoung(entry, clock.nowMs()) || (expected.exactMs !== undefined && part.leftMs === expected.exactMs);
     const canResume =
       session.capabilities.hasRestart &&
+      isOfSameFile &&
       part.haveBytes >= RESUME_BYTES_MIN &&
       part.haveBytes <= expected.sizeBytes &&
       expected.sizeBytes === entry.sizeBytes;

@@ -50,6 +50,8 @@ export interface FinishedPart {
  * `discard`, or `close` to leave it for the next run. Nothing is on the disk before WRITE_BYTES have come.
  */
 export class Part {
+  /** The time that an earlier transfer gave to `close`, if it came so far; undefined where none left anything. */
+  readonly leftMs: number | undefined;
   readonly #host: PartHost;
   readonly #id: string;
   readonly #path: string;
@@ -66,12 +68,18 @@ export class Part {
   #writing: Promise<unknown> = Promise.resolve();
   #stage: 'filling' | 'finished' | 'gone' = 'filling';
 
-  /** Only the target makes parts. `haveBytes`: the size of what an earlier transfer left at `path`. */
-  constructor(host: PartHost, id: string, path: string, haveBytes: number) {
+  /** Only the target makes parts. `left`: what an earlier transfer left at `path`. */
+  constructor(
+    host: PartHost,
+    id: string,
+    path: string,
+    left: { readonly sizeBytes: number; readonly modifiedMs: number } | undefined,
+  ) {
     this.#host = host;
     this.#id = id;
     this.#path = path;
-    this.#diskBytes = haveBytes;
+    this.#diskBytes = left?.sizeBytes ?? 0;
+    this.leftMs = left?.modifiedMs;
   }
 
   /** Bytes on the disk, from this or an earlier transfer. */
@@ -179,13 +187,18 @@ export class Part {
     this.#host.noteLeft(this.#id, false);
   }
 
-  /** Ends without finishing; what has been written stays for a later `openPart`. Never throws. */
-  async close(): Promise<void> {
+  /**
+   * Ends without finishing; what has been written stays for a later `openPart`, which finds `modifiedMs`, the exact time of
+   * the file on its server, again. Never throws.
+   */
+  async close(modifiedMs?: number): Promise<void> {
     this.#sink?.destroy();
     await this.#writing;
     this.#dropBatch();
     const file = this.#file;
     this.#file = undefined;
+    const time = modifiedMs === undefined ? undefined : new Date(modifiedMs);
+    if (time !== undefined) await file?.utimes(time, time).catch(() => undefined);
     await file?.close().catch(() => undefined);
   }
 

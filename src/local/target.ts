@@ -167,15 +167,19 @@ export class Target {
 
   /** A part by the caller's id (letters, digits, `-`, `_`, at most 64): new, or what an earlier transfer left. */
   async openPart(id: string): Promise<Part> {
-    return new Part(this.#partHost, id, this.#partPath(id), await this.partBytes(id));
+    return new Part(this.#partHost, id, this.#partPath(id), await this.#leftPart(id));
   }
 
   /** The size of a part on the disk; 0 where there is none. */
   async partBytes(id: string): Promise<number> {
+    return (await this.#leftPart(id))?.sizeBytes ?? 0;
+  }
+
+  async #leftPart(id: string): Promise<LocalFile | undefined> {
     const path = this.#partPath(id);
-    if (!this.#leftParts.has(id)) return 0;
-    const stats = await lstatIfAny(this.#disk, path);
-    return stats?.isFile() === true ? stats.size : 0;
+    const stats = this.#leftParts.has(id) ? await lstatIfAny(this.#disk, path) : undefined;
+    if (stats?.isFile() !== true) return undefined;
+    return { sizeBytes: stats.size, modifiedMs: Math.round(stats.mtimeMs) };
   }
 
   /** Removes what earlier transfers left but for these. Not while parts are open. */

@@ -311,3 +311,31 @@ describe('A clock shift', () => {
     assert.deepEqual([report.outcome, report.counts.downloaded, clockNotices()], ['complete', 0, ['clock-shifted']]);
   });
 });
+
+describe('What has arrived of a file whose listed time is coarse', () => {
+  const MIB = 1024 * 1024;
+  const minuteMs = Math.floor(Date.now() / 60_000) * 60_000 - 180_000;
+  const content = Buffer.alloc(3 * MIB, 'x');
+
+  beforeEach(async () => {
+    Object.assign(fixture.server.options, { hasMlsd: false, hasMlst: false });
+    fixture.tree.writeFile('/big.bin', content, { mtimeMs: minuteMs + 1000 });
+    fixture.server.addFault({ command: 'RETR', times: 1 }, { sendBytes: 2 * MIB, finalReply: '426 Broken off.' });
+    assert.equal((await fixture.run({ attempts: 1 })).outcome, 'incomplete');
+    fixture.server.clearLog();
+  });
+
+  it('is gone on with where the server tells the same exact time', async () => {
+    await complete();
+    assert.ok(fixture.server.log.some(({ command, argument }) => command === 'REST' && Number(argument) > MIB));
+    fixture.assertCurrentEquals();
+  });
+
+  it('is not gone on with after an edit within the same minute', async () => {
+    const edited = Buffer.from(content);
+    edited.write('edited', 0);
+    fixture.tree.writeFile('/big.bin', edited, { mtimeMs: minuteMs + 30_000 });
+    await complete();
+    assert.ok(readFileSync(join(fixture.current, 'big.bin')).equals(edited), 'a mixture of two contents');
+  });
+});
