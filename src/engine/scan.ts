@@ -141,7 +141,12 @@ class FolderScanner {
     collected.addHiddenFolders(folders);
     if (asked + folders.length === 0) return listing;
     const detail = `${listing.incomplete.detail}; of ${asked} known files asked for by name ${found} are there; ${folders.length} known folders looked for`;
-    return { ...listing, entryCount: listing.entryCount + found, incomplete: { ...listing.incomplete, detail } };
+    return {
+      ...listing,
+      entryCount: listing.entryCount + found,
+      gathered: (listing.gathered ?? 0) + found,
+      incomplete: { ...listing.incomplete, detail },
+    };
   }
 
   #keep(folder: RunFolder, listing: FolderListing, collected: ListingCollector): void {
@@ -179,6 +184,7 @@ class FolderScanner {
 
     const path = decodeRemoteName(folder.path);
     if (aliasOf !== undefined) this.#context.notice('folder-alias', folder.path, decodeRemoteName(aliasOf));
+    if ((listing.gathered ?? 0) > 0) this.#context.notice('hidden-found', folder.path, String(listing.gathered));
     if (listing.incomplete !== undefined) {
       log.warn('folder-incomplete', { path, code: listing.incomplete.reason, detail: listing.incomplete.detail });
     }

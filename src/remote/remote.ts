@@ -73,6 +73,8 @@ export type IncompleteReason = 'listing-truncated' | 'listing-unparsed' | 'listi
 export interface FolderListing {
   /** Entries handed over, `.` and `..` not counted. */
   readonly entryCount: number;
+  /** Of these, how many no listing of the whole folder showed at first: they were found by other means. */
+  readonly gathered?: number;
   /** undefined: the folder was seen whole. Otherwise nothing may be concluded from what is absent. */
   readonly incomplete: { readonly reason: IncompleteReason; readonly detail: string } | undefined;
   /** Lines that could not become an entry, at most REJECTED_SAMPLES_MAX of them, as received. */

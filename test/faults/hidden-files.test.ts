@@ -69,6 +69,7 @@ describe('A folder that a server shows a part of', () => {
       assert.equal(report.outcome, 'incomplete');
       assert.deepEqual(describeFailures(report), INCOMPLETE);
       assert.match(report.failures[0]?.detail ?? '', /truncated to 12 matches; \d+ other listings showed \d+ more/);
+      assert.deepEqual(fixture.notices().slice(-1), ['hidden-found /many']);
       assert.ok(fixture.snapshot().size > 20, `${fixture.snapshot().size} files`);
       assert.equal(report.counts.listed, fixture.snapshot().size);
       const newest = [...Array(FILES).keys()].filter((i) => (i * 11) % FILES >= FILES - 5);

@@ -38,8 +38,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'engine/plan.ts',
     text: 'if (this.#folder.incomplete !== undefined || record.missingSinceRun !== undefined) return;',
     replacement: 'if (record.missingSinceRun !== undefined) return;',
-    tests: ['faults/lying-listings.test.ts'],
-    pattern: 'loses nothing',
+    tests: ['faults/hidden-files.test.ts'],
+    pattern: 'has nothing taken for gone',
   },
   {
     name: 'refused folder is empty',

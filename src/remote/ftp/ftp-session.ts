@@ -75,7 +75,8 @@ export class FtpSession implements RemoteSession {
     if (incomplete?.reason !== 'listing-truncated' || effort === 'once') return { ...listing, incomplete };
     const gathered = await gatherHidden(raw, this.#listing, (...look) => this.#lookAgain(...look), onEntries);
     const detail = `${incomplete.detail}; ${gathered.listings} other listings showed ${gathered.entries} more`;
-    return { ...listing, entryCount: raw.entries + gathered.entries, incomplete: { ...incomplete, detail } };
+    const entryCount = raw.entries + gathered.entries;
+    return { ...listing, entryCount, gathered: gathered.entries, incomplete: { ...incomplete, detail } };
   }
 
   async stat(path: RemotePath): Promise<RemoteStat | undefined> {
