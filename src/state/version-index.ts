@@ -50,6 +50,9 @@ interface MovingRow {
 
 const MOVING_COLUMNS = 'id, path, size_bytes, modified_ms, sha256, origin, folder, local_path, moved_place';
 
+/** A clock that was set back is known by the starts of so many earlier runs; one that was ahead is forgotten after as many. */
+const RUNS_BEFORE = 30;
+
 /** What the files of a task were before: one row for each content that left its path. The writing half. */
 export class VersionIndex {
   readonly #db: Database.Database;
@@ -62,7 +65,8 @@ export class VersionIndex {
 
   /**
    * Notes that the file is about to leave its path, and drops its record: to be called in one transaction with whatever
-   * depends on it, and before the disk is touched. Gives the number of the row, undefined where there is no record.
+   * depends on it, and before the disk is touched. Gives the number of the row, undefined where there is no record. It counts
+   * as left no earlier than the runs before began: by a clock that is a year back for a night it would be deleted the next.
    */
   leave(folderId: number, name: string, leaving: Leaving): number | undefined {
     const { untilRun, reason, retiredMs, origin, place, movedTo } = leaving;
@@ -72,7 +76,9 @@ export class VersionIndex {
            modified_ms, unique_id, mode, sha256, origin, folder, local_path, moved_to, moved_place, retired_ms, state, doubt)
          SELECT CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || name, folder.path,
            coalesce(file.since_run, run_id), @untilRun, run_id, @reason, size_bytes, stamp, stamp_ms, precision,
-           modified_ms, file.unique_id, mode, sha256, @origin, @folder, @localPath, @movedTo, @movedPlace, @retiredMs, 'moving', doubt
+           modified_ms, file.unique_id, mode, sha256, @origin, @folder, @localPath, @movedTo, @movedPlace,
+           max(@retiredMs, coalesce((SELECT max(started_ms) FROM
+             (SELECT started_ms FROM run WHERE id < @untilRun ORDER BY id DESC LIMIT ${RUNS_BEFORE})), 0)), 'moving', doubt
          FROM file JOIN folder ON folder.id = folder_id WHERE folder_id = @folderId AND name = @name`,
       )
       .run({

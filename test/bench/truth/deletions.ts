@@ -16,21 +16,21 @@ const GUARDS: GuardSettings = {
   emptiedFolders: true,
   serverChanged: true,
 };
-const ARCHIVE: RunOverrides = { guards: GUARDS, deletion: { rule: 'archive' } };
+export const ARCHIVE: RunOverrides = { guards: GUARDS, deletion: { rule: 'archive' } };
 
 const HOUR_MS = 3_600_000;
 const GONE = '/docs/read me.txt';
-const COMPLETE: Expected = { outcome: 'complete' };
+export const COMPLETE: Expected = { outcome: 'complete' };
 const MARKED: Expected = { outcome: 'complete', vanished: 1, leftovers: [GONE] };
 const KEPT: Expected = { outcome: 'complete', leftovers: [GONE] };
 
-const PAGES = Array.from({ length: 60 }, (_, i) => `/pages/${i % 3}/page ${String(i).padStart(2, '0')}.html`);
+export const PAGES = Array.from({ length: 60 }, (_, i) => `/pages/${i % 3}/page ${String(i).padStart(2, '0')}.html`);
 const BEFORE = [
   ...Array.from({ length: PHOTOS }, (_, i) => photo(i)),
   ...['/index.html', '/.htaccess', '/photos/2026/summer.jpg', '/docs/read me.txt', '/docs/old/one.txt'],
 ];
 
-function makeLargeSite(site: Site): void {
+export function makeLargeSite(site: Site): void {
   makeSite(site);
   for (const path of PAGES) site.writeFile(path, `<h1>${path}</h1>`.repeat(10));
 }
@@ -54,7 +54,7 @@ function leaveOut(server: ScriptedServer): undefined {
 }
 
 /** Nobody works on the site; `expect` is what the run says. */
-function rest(expect: Expected): Night {
+export function rest(expect: Expected): Night {
   return { change: leaveSite, expect };
 }
 

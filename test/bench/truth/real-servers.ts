@@ -148,6 +148,17 @@ export const REAL_SCENARIOS: readonly RealScenario[] = [
       ],
     },
     {
+      name: `${software}-link-loop`,
+      about: `${software}: a link leads to the folder above it, another one to itself`,
+      software,
+      site: (site) => {
+        makeSite(site);
+        site.addLink('/docs/up', '..');
+        site.addLink('/docs/self', 'self');
+      },
+      nights: [{ mayComplain: true, expect: { outcome: 'complete' } }],
+    },
+    {
       name: `${software}-file-closed`,
       about: `${software}: an edited file is closed by its rights`,
       software,

@@ -1,5 +1,6 @@
 import { DELETION_SCENARIOS, DISASTER_SCENARIOS, SHIFT_SCENARIOS } from './deletions.ts';
 import { LISTING_SCENARIOS } from './listings.ts';
+import { MOVE_DISASTER_SCENARIOS, MOVE_SCENARIOS } from './moves.ts';
 import { NAME_SCENARIOS } from './names.ts';
 import { REAL_SCENARIOS } from './real-servers.ts';
 import type { Scenario, ScriptedScenario } from './scenario.ts';
@@ -16,8 +17,8 @@ export const SCRIPTED_CHAPTERS: readonly (readonly [title: string, scenarios: re
   ['Names and places', NAME_SCENARIOS],
   ['Times', [...TIME_SCENARIOS, ...SHIFT_SCENARIOS]],
   ['The target', TARGET_SCENARIOS],
-  ['Deletions', DELETION_SCENARIOS],
-  ['Disasters', DISASTER_SCENARIOS],
+  ['Deletions', [...DELETION_SCENARIOS, ...MOVE_SCENARIOS]],
+  ['Disasters', [...DISASTER_SCENARIOS, ...MOVE_DISASTER_SCENARIOS]],
 ];
 
 /** All of them. */

@@ -130,6 +130,35 @@ export const TIME_SCENARIOS: readonly ScriptedScenario[] = [
     ],
   },
   {
+    name: 'time-stomped',
+    about: 'A page is edited within its size and its time is put back: only reading it again tells',
+    run: { verification: { sampleBytes: 1_000_000, sampleSeconds: 60 } },
+    nights: [
+      {
+        change: edit(0),
+        expect: { outcome: 'incomplete', failures: [`content-differs ${FILE}`], behind: [FILE], downloaded: 0 },
+      },
+      { change: leaveSite, expect: found },
+    ],
+  },
+  {
+    name: 'nas-clock-back-a-year-for-a-night',
+    about:
+      'The clock of the NAS is a year back in the night in which a file goes to the versions, which keep it 90 days',
+    ownOnly: 'it is about the clock of the machine',
+    run: { deletion: { rule: 'delete', days: 90 } },
+    nights: [
+      {
+        change: (site) => {
+          site.remove(photo(4));
+        },
+        expect: { outcome: 'complete', vanished: 1, leftovers: [photo(4)] },
+      },
+      { change: leaveSite, nasClockMs: -365 * DAY_MS, expect: quiet },
+      { change: leaveSite, expect: quiet },
+    ],
+  },
+  {
     name: 'nas-clock-goes-back',
     about: 'The clock of the NAS goes back 40 days between two runs',
     ownOnly: 'it is about the clock of the machine',
