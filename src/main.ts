@@ -21,6 +21,7 @@ function readOptions(): {
   proxies: string[] | undefined;
   access: 'password' | 'dsm';
   isDev: boolean;
+  shareName: string | undefined;
   readyFile: string | undefined;
 } {
   const { values } = parseArgs({
@@ -32,6 +33,8 @@ function readOptions(): {
       'base-path': { type: 'string' },
       'trust-proxy': { type: 'string', multiple: true },
       access: { type: 'string', default: process.env['SITE_BACKUP_ACCESS'] ?? 'password' },
+      // The shared folder that the package's wizard was told; empty where it was told none.
+      share: { type: 'string' },
       dev: { type: 'boolean', default: false },
       'ready-file': { type: 'string' },
     },
@@ -53,6 +56,7 @@ function readOptions(): {
     proxies: isDsm ? [] : values['trust-proxy'],
     access,
     isDev: values.dev,
+    shareName: values.share,
     readyFile: values['ready-file'],
   };
 }
@@ -79,6 +83,7 @@ async function main(): Promise<void> {
       logLevel: options.isDev ? 'debug' : 'info',
       isViewReloaded: options.isDev,
       access: options.access,
+      shareName: options.shareName,
     },
     (service) => {
       tell({ ...service, state: 'open' });

@@ -45,6 +45,8 @@ export interface ServiceOptions extends WebStartOptions {
   readonly isViewReloaded: boolean;
   /** `dsm`: on 127.0.0.1 behind DSM's web server, for those whom DSM calls administrators. */
   readonly access: 'password' | 'dsm';
+  /** As in Services. */
+  readonly shareName?: string | undefined;
   /** Where DSM's programs lie, where that is not their usual place. */
   readonly dsmPrograms?: DsmPrograms;
   /** The system's where none is given. Runs have processes of their own, which keep the system's. */
@@ -112,6 +114,7 @@ export async function startService(options: ServiceOptions, listener = new WebLi
       stateDir,
       logFile,
       access: options.access,
+      shareName: options.shareName,
       webAccess,
     };
     const isDsm = options.access === 'dsm';

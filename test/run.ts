@@ -12,7 +12,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileCli } from './support/compiled-cli.ts';
 
-const FILE_TIMEOUT_MS = 300_000;
+const FILE_TIMEOUT_MS = 480_000;
 /** What a file still may do to end its servers. */
 const END_TIMEOUT_MS = 10_000;
 const SLOWEST_SHOWN = 15;

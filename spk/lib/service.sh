@@ -60,6 +60,7 @@ start_service() {
 	can_start || return 1
 	rm -f "$READY" "$PID_FILE"
 	access=$(value_of access "$ANSWERS")
+	share=$(value_of share "$ANSWERS")
 	case ${SYNOPKG_DSM_LANGUAGE:-enu} in fre) locale=fr_FR.UTF-8 ;; *) locale=en_US.UTF-8 ;; esac
 	size=$(wc -c <"$OUTPUT" 2>/dev/null || echo 0)
 	(
@@ -68,7 +69,7 @@ start_service() {
 		# Only what it needs: Package Center's environment may hold answers of a wizard.
 		exec env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$STATE" LANG="$locale" \
 			"$NODE" --max-semi-space-size=1 "$TARGET/app/main.js" \
-			--state "$STATE" --access "${access:-dsm}" --ready-file "$READY" </dev/null >>"$OUTPUT" 2>&1
+			--state "$STATE" --access "${access:-dsm}" --share="$share" --ready-file "$READY" </dev/null >>"$OUTPUT" 2>&1
 	) &
 	pid=$!
 	if ! echo "$pid $(started_at "$pid")" >"$PID_FILE"; then

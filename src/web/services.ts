@@ -42,6 +42,8 @@ export interface Services {
   readonly logFile: string;
   /** How people sign in. With `dsm` the address of the pages is DSM's and cannot be changed here. */
   readonly access: 'password' | 'dsm';
+  /** Of the shared folder that is proposed to a new task, if it is there; undefined or empty where none was chosen. */
+  readonly shareName?: string | undefined;
   /** How the pages are reached, and the trial of a change. */
   readonly webAccess: WebAccessControl;
 }

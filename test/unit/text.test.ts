@@ -80,6 +80,26 @@ describe('the texts', () => {
     for (const key of keys) assert.ok(EN.has(key) || EN.has(`${key}.other`), key);
   });
 
+  it('are all used: by their name, or by a beginning that the program completes', () => {
+    const sources = ['src', 'ui/views', 'ui/public', 'test/demo'].flatMap((folder) => {
+      const from = join(import.meta.dirname, '../..', folder);
+      return readdirSync(from, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.(ts|ejs|js)$/.test(name))
+        .map((name) => readFileSync(join(from, name), 'utf8'));
+    });
+    const code = sources.join('\n');
+    const named = new Set([...code.matchAll(/['"`]([a-z][\w.-]*)['"`]/gi)].map((match) => match[1]));
+    const begun = [...code.matchAll(/`([a-z][\w-]*[.][\w.-]*)\$\{|'([a-z][\w.-]*[.])'/gi)].map(
+      (match) => match[1] ?? match[2] ?? '',
+    );
+    const beginnings = [...new Set(begun)];
+    const unused = Object.keys(texts.en).filter((key) => {
+      const whole = key.replace(/\.(zero|one|two|few|many|other)$/, '');
+      return !named.has(key) && !named.has(whole) && !beginnings.some((beginning) => key.startsWith(beginning));
+    });
+    assert.deepEqual(unused, []);
+  });
+
   it('use the spaces of French typography', () => {
     for (const [key, template] of Object.entries(texts.fr)) {
       assert.doesNotMatch(template, / [:;?!»]|« /, key);

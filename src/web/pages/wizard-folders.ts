@@ -176,7 +176,7 @@ async function renderStep(
     remote,
     sets: filterSetViews(draft.form.sets, text),
     // What was typed and is wrong stays to be corrected.
-    ...placeViews(draft, roots, messages.length > 0 ? undefined : local, text),
+    ...placeViews(draft, roots, messages.length > 0 ? undefined : local, services.shareName, text),
     local,
   };
   await render(res, 'wizard-folders', view, { status, title: t('ed.title.new'), menu: 'tasks', scripts: ['forms.js'] });
@@ -187,12 +187,16 @@ function placeViews(
   draft: WizardDraft,
   roots: readonly FolderRoot[],
   local: PickerView | undefined,
+  shareName: string | undefined,
   text: Text,
 ): Pick<FoldersView, 'roots' | 'subfolder' | 'hiddenRoots'> {
   const writable = roots.filter((root) => root.isWritable);
   const isOpen = local !== undefined && local.fault === '' && local.path !== '';
   const target = isOpen ? local.path : draft.form.target;
-  const root = writable.find((item) => target === item.path || target.startsWith(`${item.path}/`)) ?? writable[0];
+  const root =
+    writable.find((item) => target === item.path || target.startsWith(`${item.path}/`)) ??
+    writable.find((item) => item.name === shareName) ??
+    writable[0];
   const isTyped = root !== undefined && target.startsWith(root.path);
   const below = isTyped ? target.slice(root.path.length).replace(/^\/+/, '') : '';
   const hidden = roots.length - writable.length;
