@@ -10,6 +10,7 @@ const ENTRIES = {
   'run-worker': 'src/tasks/run-worker.ts',
   'maintenance-worker': 'src/tasks/maintenance-worker.ts',
   'adopt-worker': 'src/tasks/adopt-worker.ts',
+  'delete-worker': 'src/tasks/delete-worker.ts',
   'prune-worker': 'src/tasks/prune-worker.ts',
 } as const;
 

@@ -10,6 +10,8 @@ import { faultLines, readTask } from './cli/read-task.ts';
 import { EXIT_CODES, EXIT_WRONG_USAGE, explain } from './cli/report-lines.ts';
 import { runRun } from './cli/run-command.ts';
 import { runVerify } from './cli/verify-command.ts';
+import { runDelete } from './cli/delete-command.ts';
+import { runHistory } from './cli/history-command.ts';
 import { runGet, runPin, runPrune, runTree, runVersions } from './cli/versions-commands.ts';
 import { isBackupError } from './errors.ts';
 import { programVersion } from './program-files.ts';
@@ -76,6 +78,10 @@ function performWith(command: Command, settings: TaskSettings, context: CommandC
       return runTree(command, settings, context);
     case 'get':
       return runGet(command, settings, context);
+    case 'history':
+      return runHistory(command, settings, context);
+    case 'delete':
+      return runDelete(command, settings, context);
     case 'prune':
       return runPrune(command, settings, context);
     case 'verify':

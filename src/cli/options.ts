@@ -11,7 +11,9 @@ export const COMMANDS = [
   'decide',
   'versions',
   'tree',
+  'history',
   'get',
+  'delete',
   'prune',
   'verify',
   'pin',
@@ -85,6 +87,25 @@ export interface GetCommand {
   readonly output: string;
 }
 
+export interface HistoryCommand {
+  readonly name: 'history';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly path: string;
+  readonly isJson: boolean;
+}
+
+export interface DeleteCommand {
+  readonly name: 'delete';
+  readonly taskFile: string;
+  readonly stateDir: string;
+  readonly run: number;
+  /** One file's content as that run left it; undefined: the whole version. */
+  readonly path: string | undefined;
+  readonly isConfirmed: boolean;
+  readonly isJson: boolean;
+}
+
 export interface PruneCommand {
   readonly name: 'prune';
   readonly taskFile: string;
@@ -118,7 +139,8 @@ export interface AdoptCommand {
 }
 
 /** Commands about what earlier runs have left. */
-export type PastCommand = VersionsCommand | TreeCommand | GetCommand | PruneCommand | PinCommand;
+export type PastCommand =
+  VersionsCommand | TreeCommand | HistoryCommand | GetCommand | DeleteCommand | PruneCommand | PinCommand;
 
 export type Command =
   RunCommand | ListCommand | CheckCommand | HeldCommand | DecideCommand | AdoptCommand | VerifyCommand | PastCommand;
@@ -152,6 +174,14 @@ const OPTIONS = {
   decide: { ...COMMON_OPTIONS, state: { type: 'string' } },
   versions: { ...COMMON_OPTIONS, state: { type: 'string' }, json: { type: 'boolean' } },
   tree: { ...COMMON_OPTIONS, state: { type: 'string' }, run: { type: 'string' }, json: { type: 'boolean' } },
+  history: { ...COMMON_OPTIONS, state: { type: 'string' }, json: { type: 'boolean' } },
+  delete: {
+    ...COMMON_OPTIONS,
+    state: { type: 'string' },
+    run: { type: 'string' },
+    yes: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
   get: {
     ...COMMON_OPTIONS,
     state: { type: 'string' },
@@ -166,7 +196,7 @@ const OPTIONS = {
 } as const;
 
 /** Commands with a second word after the task. */
-const TWO_WORDS: ReadonlySet<CommandName> = new Set(['list', 'decide', 'tree', 'get']);
+const TWO_WORDS: ReadonlySet<CommandName> = new Set(['list', 'decide', 'tree', 'history', 'get', 'delete']);
 
 const DECISIONS = { keep: 'kept', accept: 'accepted' } as const;
 
@@ -283,9 +313,19 @@ function pastInvocation(
   if (name === 'prune') {
     return { kind: 'command', command: { name, ...task, isDryRun: values.has('dry-run'), isJson } };
   }
+  if (name === 'history') {
+    if (word === undefined) return wrong('usage.path-missing');
+    if (!word.startsWith('/')) return wrong('usage.folder-relative');
+    return { kind: 'command', command: { name, ...task, path: word, isJson } };
+  }
   const run = stringValue(values, 'run');
   if (run === undefined || !/^[1-9]\d{0,14}$/.test(run)) return wrong('usage.run');
   if (name === 'pin' || name === 'unpin') return { kind: 'command', command: { name, ...task, run: Number(run) } };
+  if (name === 'delete') {
+    if (word !== undefined && !word.startsWith('/')) return wrong('usage.folder-relative');
+    const isConfirmed = values.has('yes');
+    return { kind: 'command', command: { name, ...task, run: Number(run), path: word, isConfirmed, isJson } };
+  }
   const path = word ?? (name === 'tree' ? '/' : undefined);
   if (path === undefined) return wrong('usage.path-missing');
   if (!path.startsWith('/')) return wrong('usage.folder-relative');

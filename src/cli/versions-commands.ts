@@ -138,7 +138,8 @@ export function runPin(command: PinCommand, settings: TaskSettings, context: Com
   }
 }
 
-function reading(
+/** Reads what the task's runs have left; says so where there is nothing. */
+export function reading(
   command: { readonly stateDir: string },
   settings: TaskSettings,
   context: CommandContext,
@@ -154,14 +155,19 @@ function reading(
 }
 
 /** The run whose tree is meant; undefined, and said why, where there is none. */
-function treeOf(db: PastReading['db'], run: number, context: CommandContext): number | undefined {
+export function treeOf(db: PastReading['db'], run: number, context: CommandContext): number | undefined {
   const point = new RestorePoints(db).of(run);
   if (typeof point !== 'string') return point.runId;
   refuse(context, `versions.${point}`, { run });
   return undefined;
 }
 
-function refuse({ stderr, text }: CommandContext, key: string, facts: Record<string, string | number> = {}): number {
+/** Says why nothing is done. */
+export function refuse(
+  { stderr, text }: CommandContext,
+  key: string,
+  facts: Record<string, string | number> = {},
+): number {
   stderr.write(`${printable(text.t(key, facts))}\n`);
   return EXIT_CODES.failed;
 }
@@ -205,7 +211,7 @@ function showPrune(totals: PruneTotals, command: PruneCommand, context: CommandC
 }
 
 /** Typed text as the server's bytes. */
-function remotePath(typed: string): string {
+export function remotePath(typed: string): string {
   const parts = typed.split('/').filter((part) => part !== '');
   return `/${Buffer.from(parts.join('/'), 'utf8').toString('latin1')}`;
 }
@@ -214,6 +220,7 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function isoTime(ms: number): string {
+/** Of UTC, to the second. */
+export function isoTime(ms: number): string {
   return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -42,6 +42,11 @@ export function readPastFolder(
   return { folders, files, next: { kind: 'file', after: last.slice(last.lastIndexOf('/') + 1) } };
 }
 
+/** A path for people. */
+export function pastPath(path: string): string {
+  return decodeRemoteName(path);
+}
+
 /** The last part of a path, for people. */
 export function pastName(path: string): string {
   return decodeRemoteName(path.slice(path.lastIndexOf('/') + 1));

@@ -104,6 +104,14 @@ export class RestorePoints {
     return { count, isAnyPinned: pinned > 0, oldestMs: oldestMs ?? undefined, newestMs: newestMs ?? undefined };
   }
 
+  /** When these runs began, whether they are points or not. */
+  startsOf(runIds: readonly number[]): ReadonlyMap<number, number> {
+    const rows = this.#statements
+      .sql('SELECT id, started_ms FROM run WHERE id IN (SELECT value FROM json_each(?))')
+      .all(JSON.stringify(runIds)) as Pick<PointRow, 'id' | 'started_ms'>[];
+    return new Map(rows.map((row) => [row.id, row.started_ms]));
+  }
+
   count(): number {
     return this.#statements.value(`SELECT count(*) FROM run WHERE ${IS_POINT}`).get() as number;
   }

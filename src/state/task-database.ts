@@ -53,7 +53,29 @@ export function holdTaskLock(stateDir: string, name: string): () => void {
   return holdLock(`${taskDatabasePath(stateDir, name)}-lock`, join(stateDir, 'tasks'), name);
 }
 
-/** True while the task's database is being compacted: whoever finds it locked then has only to wait. */
+/**
+ * The same for work beside runs that takes a moment: a run that begins meanwhile waits for its end instead of failing. Throws
+ * `already-running` where a run, or other such work, is under way.
+ */
+export function openTaskDatabaseForCare(stateDir: string, name: string): TaskDatabase {
+  const path = taskDatabasePath(stateDir, name);
+  const release = holdLock(careLockPath(path), join(stateDir, 'tasks'), name);
+  try {
+    const database = openTaskDatabase(stateDir, name);
+    return {
+      ...database,
+      close() {
+        database.close();
+        release();
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** True while the task's database is being compacted, or versions are deleted: whoever finds it locked has only to wait. */
 export function isTaskDatabaseInCare(stateDir: string, name: string): boolean {
   const path = careLockPath(taskDatabasePath(stateDir, name));
   if (!existsSync(path)) return false;

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Clock } from '../clock.ts';
 
 /** What takes longer than a page may, and is no run. */
-export type JobKind = 'compact' | 'integrity' | 'delete-files' | 'adopt';
+export type JobKind = 'compact' | 'integrity' | 'delete-files' | 'adopt' | 'delete-version';
 
 /** How a job went: a text key `job.<kind>.<key>` with its facts. */
 export interface JobResult {

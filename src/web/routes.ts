@@ -7,9 +7,11 @@ import { showTestSteps } from './pages/connection-test.ts';
 import { showAdopt, startAdopt } from './pages/adopt.ts';
 import { saveDecision, showDecision } from './pages/decision.ts';
 import { deleteTask, showDeleteTask } from './pages/delete-task.ts';
+import { deleteContentOf, deleteVersionOf, showDeleteContent, showDeleteVersion } from './pages/delete-version.ts';
 import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
 import { downloadDiagnostics } from './pages/diagnostics.ts';
 import { saveEditTask, showEditTask } from './pages/edit-task.ts';
+import { downloadContent, showFileHistory } from './pages/file-history.ts';
 import { showHelp, showHelpTopic } from './pages/help.ts';
 import { enter, leave, showLogin } from './pages/login.ts';
 import { downloadLogs, showLogs } from './pages/logs.ts';
@@ -93,6 +95,12 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.get('/tasks/:id/versions/:run', showVersionFiles(services));
   app.get('/tasks/:id/versions/:run/file', downloadVersionFile(services));
   app.post('/tasks/:id/versions/:run/pin', pinVersion(services));
+  app.get('/tasks/:id/versions/:run/delete', showDeleteVersion(services));
+  app.post('/tasks/:id/versions/:run/delete', deleteVersionOf(services));
+  app.get('/tasks/:id/file', showFileHistory(services));
+  app.get('/tasks/:id/file/content', downloadContent(services));
+  app.get('/tasks/:id/file/delete', showDeleteContent(services));
+  app.post('/tasks/:id/file/delete', deleteContentOf(services));
 
   // activity, runs
   app.get('/runs', showActivity(services));

@@ -1,9 +1,27 @@
+import { queryBytes } from './bytes-query.ts';
+
 const SLUG_LENGTH_MAX = 40;
 
 /** The path of a task's page. Only the number counts, so that old links live on after a rename. */
 export function taskPath(task: { readonly id: number; readonly name: string }): string {
   const slug = slugOf(task.name);
   return slug === '' ? `/tasks/${task.id}` : `/tasks/${task.id}-${slug}`;
+}
+
+/** The page of every content that the file `path` (bytes as latin1 text) has had. */
+export function historyPath(taskId: number, path: string): string {
+  return `/tasks/${taskId}/file?path=${queryBytes(path)}`;
+}
+
+/** Where one content of a file is fetched or deleted; without `key` what lies there now. */
+export function contentPath(
+  taskId: number,
+  path: string,
+  key: { readonly untilRun: number; readonly rowId: number } | undefined,
+  what: 'content' | 'delete',
+): string {
+  const version = key === undefined ? '' : `&version=${key.untilRun}-${key.rowId}`;
+  return `/tasks/${taskId}/file/${what}?path=${queryBytes(path)}${version}`;
 }
 
 /** `Boutique Lumière` as `boutique-lumiere`: for a URL or the name of a new folder. Empty where no letter is left. */

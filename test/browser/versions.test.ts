@@ -1,10 +1,10 @@
 /** Older versions on the pages: the rules, what they would prune, what can be looked at and fetched. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { EN, FR, startBrowserFixture, statusOf, whyBrowserIsMissing } from '../support/browser-fixture.ts';
+import { EN, FR, filesBelow, startBrowserFixture, statusOf, whyBrowserIsMissing } from '../support/browser-fixture.ts';
 import type { BrowserFixture } from '../support/browser-fixture.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
@@ -186,10 +186,37 @@ describe('the versions of a task', { skip }, () => {
     assert.equal(await statusOf(page, () => ask.click()), 422);
   });
 
+  it('show every content of one file, and let one be deleted that must not stay', async () => {
+    await open(`/tasks/${taskId}/versions/1`);
+    await page.getByRole('link', { name: 'index.php', exact: true }).click();
+    const rows = page.locator('main tbody tr');
+    assert.equal(await rows.count(), 2);
+    assert.match(await rows.nth(0).innerText(), new RegExp(EN.t('fh.now')));
+    const older = rows.nth(1);
+    const [download] = await Promise.all([page.waitForEvent('download'), older.locator('a[download]').click()]);
+    assert.equal(readFileSync(await download.path(), 'utf8'), 'as it was before the hack');
+    await older.locator('a[href*="/delete"]').click();
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), EN.t('act.cancel'));
+    assert.match(await page.locator('main').innerText(), new RegExp(EN.t('del.undo')));
+    await page.getByRole('button', { name: EN.t('del.go') }).click();
+    await page.locator('.notice.ok').waitFor();
+    assert.match(await rows.nth(1).innerText(), new RegExp(EN.t('versions.file-deleted')));
+    assert.equal(await rows.nth(1).locator('a[download], a[href*="/delete"]').count(), 0);
+    assert.deepEqual(
+      filesBelow(join(fixture.nas, 'shop', 'versions')).map((path) => path.split('/').at(-1)),
+      ['big.bin'],
+    );
+    await open('/runs');
+    const words = EN.t('activity.content-deleted', { actor: 'admin', subject: 'Shop', detail: '/index.php' });
+    assert.ok((await page.locator('main').innerText()).includes(words), words);
+    await open(`/tasks/${taskId}/file?path=/%3Cb%3E/no-such`);
+    assert.match(await page.locator('main').innerText(), new RegExp(EN.t('page.past.no-history')));
+  });
+
   it('are not given where their content is no longer what the site had', async () => {
     const versions = join(fixture.nas, 'shop', 'versions');
     const folder = join(versions, readdirSync(versions)[0] ?? '');
-    rmSync(join(folder, 'index.php'));
+    // Deleted on the page before.
     assert.equal(await open(`/tasks/${taskId}/versions/1/file?path=/index.php`), 404);
     assert.match(await page.locator('main').innerText(), /no longer/);
     // Several pieces long: by the time that it is known to be wrong, the answer has begun.

@@ -82,7 +82,7 @@ export function fillPages(fixture: BrowserFixture, server: ScriptedServer): Page
     subject: 'Boulangerie',
     detail: undefined,
   });
-  const [oldest = 0] = addVersions(services, partial);
+  const [oldest = 0, middle = 0, newest = 0] = addVersions(services, partial);
   services.runner.start(running, 'user', 'admin');
   const draft = randomUUID();
   const form = {
@@ -111,6 +111,9 @@ export function fillPages(fixture: BrowserFixture, server: ScriptedServer): Page
     'the history of a task': `/tasks/${partial}/runs`,
     'the versions of a task': `/tasks/${partial}/versions`,
     'the files of a version': `/tasks/${partial}/versions/${oldest}`,
+    'the history of a file': `/tasks/${partial}/file?path=/index.php`,
+    'deleting a version': `/tasks/${partial}/versions/${middle}/delete`,
+    'deleting one content of a file': `/tasks/${partial}/file/delete?path=/index.php&version=${newest}-1`,
     'a partial run': `/runs/${partialRun}`,
     'the files of a run': `/runs/${partialRun}?tab=files`,
     'the log of a run': `/runs/${partialRun}?tab=log`,

@@ -10,6 +10,8 @@ export type PageAction =
   | 'hold-accepted'
   | 'version-pinned'
   | 'version-unpinned'
+  | 'version-deleted'
+  | 'content-deleted'
   | 'task-paused'
   | 'task-resumed'
   | 'task-deleted'

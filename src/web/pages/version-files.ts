@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Request, RequestHandler, Response } from 'express';
 import { isBackupError } from '../../errors.ts';
+import type { StoredTask } from '../../state/task-store.ts';
 import type { PastFile } from '../../state/version-tree.ts';
 import { findPastFile, readPast, showPastFolder } from '../../tasks/past-trees.ts';
 import type { PastFolderPage } from '../../tasks/past-trees.ts';
@@ -12,7 +13,7 @@ import { pageOf } from '../page-context.ts';
 import { askedText } from '../query.ts';
 import { render } from '../render.ts';
 import type { Services } from '../services.ts';
-import { idOf, taskPath } from '../task-path.ts';
+import { historyPath, idOf, taskPath } from '../task-path.ts';
 import { taskOf } from './edit-task.ts';
 
 interface VersionFilesView {
@@ -34,6 +35,8 @@ interface VersionFilesView {
 
 interface PastFileRow {
   readonly name: string;
+  /** Every content that it has had. */
+  readonly historyPath: string;
   readonly size: string;
   /** Empty where the server did not tell. */
   readonly modified: string;
@@ -76,14 +79,24 @@ export function downloadVersionFile(services: Services): RequestHandler {
       await answerPast(req, res, found, taskPath(task));
       return;
     }
-    try {
-      await sendPast(res, task.settings?.target.folder ?? '', found.file, found.name);
-    } catch (error) {
-      // Half a file must not look like a whole one: the length was told, and the connection is cut.
-      if (res.headersSent || !isBackupError(error, 'version-unreadable')) throw error;
-      await answerPast(req, res, 'unreadable', taskPath(task));
-    }
+    await sendPastOr404(req, res, task, found);
   };
+}
+
+/** Sends the file, or says that its content is not there any more. */
+export async function sendPastOr404(
+  req: Request,
+  res: Response,
+  task: StoredTask,
+  { file, name }: { readonly file: PastFile; readonly name: string },
+): Promise<void> {
+  try {
+    await sendPast(res, task.settings?.target.folder ?? '', file, name);
+  } catch (error) {
+    // Half a file must not look like a whole one: the length was told, and the connection is cut.
+    if (res.headersSent || !isBackupError(error, 'version-unreadable')) throw error;
+    await answerPast(req, res, 'unreadable', taskPath(task));
+  }
 }
 
 async function sendPast(res: Response, targetFolder: string, file: PastFile, name: string): Promise<void> {
@@ -135,6 +148,7 @@ export function buildVersionFiles(
     folders: shown.folders.map((folder) => ({ name: folder.name, path: folderPath(folder.path) })),
     files: shown.files.map(({ file, name }) => ({
       name,
+      historyPath: historyPath(task.id, file.path),
       size: text.bytes(file.sizeBytes),
       modified: file.modifiedMs === undefined ? '' : dates.when(file.modifiedMs),
       isNew: file.sinceRun === point.runId,

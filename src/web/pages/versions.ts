@@ -42,6 +42,8 @@ interface VersionRow {
   readonly runPath: string | undefined;
   readonly runWords: string;
   readonly pinPath: string;
+  /** undefined where it may not be deleted. */
+  readonly deletePath: string | undefined;
 }
 
 interface VersionsView {
@@ -184,5 +186,6 @@ function versionRow(
     runWords: text.t('run.title', { n: known.runPageId }),
     runPath: known.runPageId === undefined ? undefined : `/runs/${known.runPageId}`,
     pinPath: `${path}/${point.runId}/pin`,
+    deletePath: point.isPinned || point.runId === known.latest ? undefined : `${path}/${point.runId}/delete`,
   };
 }
