@@ -100,7 +100,8 @@ async function makeWay(tools: RetireTools, versionName: string): Promise<void> {
         await makeWayFor(tools, step);
         // What no record claims, such as a file that somebody laid there, is kept as well. A file with a record lies where a
         // folder has no place yet: the run that was to give it one was held.
-        if (!context.index.hasFileAt(tables.pathOf(step))) await target.retire(step.localPath as LocalPath, versionName);
+        if (!context.index.hasFileAt(tables.pathOf(step)))
+          await target.retire(step.localPath as LocalPath, versionName);
         tables.setStep(step.id, 'done');
       } catch (error) {
         if (!isBackupError(error) || error.scope !== 'file') throw error;

@@ -122,9 +122,9 @@ export class AdoptionIndex {
     this.#statements
       .sql(
         `INSERT OR REPLACE INTO past_folder (path, parent, local_path, since_run, until_run)
-         VALUES (@path, @parent, @local, @since, @untilRun)`,
+         VALUES (@path, @parent, @local, @since, @until)`,
       )
-      .run(columns(folder, ['path', 'parent', 'local', 'since', 'untilRun']));
+      .run(columns(folder, ['path', 'parent', 'local', 'since', 'until']));
   }
 
   /** The comparison with the disk begins; it counts as a run of its own. */

@@ -1,7 +1,11 @@
 /** What random histories have broken (`npm run model`), each as the few steps that were left of it. */
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
+import { systemClock } from '../../src/clock.ts';
+import { adoptBackup } from '../../src/engine/adopt.ts';
+import { silentLog } from '../../src/log.ts';
 import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
@@ -48,5 +52,30 @@ describe('A file that became a folder in a run that was held', () => {
       fixture.versions().map((place) => place.replace(/^[^/]*/, '')),
       ['/page'],
     );
+  });
+});
+
+describe('A backup from whose site a folder has gone', () => {
+  it('is adopted from its manifest, and shows the folder in the tree of its time', async () => {
+    fixture.tree.writeFile('/index.html', 'start');
+    fixture.tree.writeFile('/old/page.html', 'of a folder that goes');
+    await fixture.run(ARCHIVE);
+    const before = treeAsOf(1);
+    fixture.tree.remove('/old');
+    await fixture.run(ARCHIVE);
+    assert.equal((await fixture.run(ARCHIVE)).counts.retired, 1);
+
+    rmSync(fixture.stateDir, { recursive: true });
+    const report = await adoptBackup({
+      folder: fixture.targetFolder,
+      stateDir: fixture.stateDir,
+      stateKey: 'under test',
+      clock: systemClock,
+      log: silentLog,
+      signal: new AbortController().signal,
+    });
+    assert.deepEqual([report.manifestFault, report.proven, report.versions], [undefined, 1, 1]);
+    assert.deepEqual(treeAsOf(1), before);
+    assert.deepEqual(Object.keys(treeAsOf(3)), ['/index.html']);
   });
 });
