@@ -35,6 +35,8 @@ import { WebListener } from './web/web-listener.ts';
 import { makePrivateFolder } from './state/private-folder.ts';
 
 const DAY_MS = 86_400_000;
+/** How often the service looks whether a copy of its database is due, and what it need not keep any longer. */
+const CARE_STEP_MS = 60 * 60_000;
 
 /** `WebStartOptions`: what is not given of them is as set on the page. */
 export interface ServiceOptions extends WebStartOptions {
@@ -129,6 +131,8 @@ export async function startService(options: ServiceOptions, listener = new WebLi
     forgetOld();
     let copying = Promise.resolve();
     const copy = (): void => {
+      // A copy of nothing would keep the first one with an account and tasks waiting for a day.
+      if (!accounts.hasAccount() && tasks.list().length === 0) return;
       copying = copyAppDatabase(db, stateDir, clock.nowMs()).then(
         (isMade) => {
           if (isMade) log.info('database-copied');
@@ -139,10 +143,10 @@ export async function startService(options: ServiceOptions, listener = new WebLi
       );
     };
     copy();
-    const daily = setInterval(() => {
+    const caring = setInterval(() => {
       forgetOld();
       copy();
-    }, DAY_MS);
+    }, CARE_STEP_MS);
     scheduler.start();
     log.info('service-started', { version: services.version, port, basePath: current.basePath });
     return {
@@ -151,7 +155,7 @@ export async function startService(options: ServiceOptions, listener = new WebLi
       address: localAddress(current, port),
       setupCode: setup?.code,
       async stop() {
-        clearInterval(daily);
+        clearInterval(caring);
         scheduler.stop();
         webAccess.stop();
         services.estimates.stop();

@@ -68,6 +68,28 @@ describe('the application’s database', () => {
     assert.equal(readdirSync(join(folder, 'copies')).length, 1);
   });
 
+  it('is copied as soon as there is an account in it, not before, and then not an hour later again', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const options = { listen: '127.0.0.1', port: 0, basePath: '/', trustedProxies: [], access: 'password' } as const;
+    const service = await startService({ stateDir: folder, logLevel: 'info', isViewReloaded: false, ...options });
+    const copiesAfterAnHour = async (): Promise<number> => {
+      t.mock.timers.tick(60 * 60_000);
+      // It is made beside whatever else goes on.
+      const isMade = (): boolean => listCopies(folder).length > 0;
+      for (let turn = 0; turn < 200 && !isMade(); turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+      return listCopies(folder).length;
+    };
+    try {
+      assert.equal(await copiesAfterAnHour(), 0, 'of nothing');
+      service.services.accounts.addFirst('admin', 'no hash', 0);
+      assert.equal(await copiesAfterAnHour(), 1);
+      assert.equal(await copiesAfterAnHour(), 1);
+    } finally {
+      await service.stop();
+    }
+    assert.equal(listCopies(folder).length, 1);
+  });
+
   it('is told from a copy that is damaged or of a newer version', async () => {
     const db = openAppDatabase(folder);
     for (const day of [1, 2, 3]) await copyAppDatabase(db, folder, Date.UTC(2026, 0, day));
@@ -164,7 +186,6 @@ describe('a service that cannot read its database', () => {
     if ('faults' in parsed) throw new Error(JSON.stringify(parsed.faults));
     tasks.add(parsed.settings, MANUAL, clock.nowMs());
     await service.stop();
-    rmSync(join(folder, 'state', 'copies'), { recursive: true });
     await (await startService(options())).stop();
     assert.equal(listCopies(join(folder, 'state'))[0]?.tasks, 1);
   };
