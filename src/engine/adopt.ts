@@ -12,7 +12,7 @@ import {
   takeOver,
 } from '../local/adoptable-folder.ts';
 import type { AdoptableFolder, AdoptableLayout } from '../local/adoptable-folder.ts';
-import { hashFile } from '../local/file-hash.ts';
+import { fileState, hashFile } from '../local/file-hash.ts';
 import { walkFolder } from '../local/folder-walk.ts';
 import type { WalkedEntry } from '../local/folder-walk.ts';
 import { remoteNameFor } from '../local/local-name.ts';
@@ -24,6 +24,7 @@ import type { Logger } from '../log.ts';
 import { databaseWithMarker, openAdoptionDatabase } from '../state/adoption-database.ts';
 import type { AdoptionDatabase } from '../state/adoption-database.ts';
 import { AdoptionIndex } from '../state/adoption-index.ts';
+import type { ReadMemory } from '../state/read-memory.ts';
 import { ManifestFault, readManifest } from './read-manifest.ts';
 import type { ManifestHeader } from './read-manifest.ts';
 
@@ -147,7 +148,7 @@ export async function adoptBackup(options: AdoptOptions): Promise<AdoptReport> {
     const index = new AdoptionIndex(database.db, clock.nowMs());
     const manifest = await takeManifest(found, index, options);
     index.begin();
-    const comparison = new Comparison(found, index, options, outlook);
+    const comparison = new Comparison(found, index, database.memory, options, outlook);
     const counts = await comparison.run();
     const adopted = { fromMarker: found.marker, layout: outlook.layout, ...manifest };
     index.finish(adopted);
@@ -223,6 +224,7 @@ type Counts = Pick<AdoptReport, 'proven' | 'unproven' | 'changed' | 'missing' | 
 class Comparison {
   readonly #found: AdoptableFolder;
   readonly #index: AdoptionIndex;
+  readonly #memory: ReadMemory | undefined;
   readonly #options: AdoptOptions;
   readonly #outlook: AdoptOutlook;
   readonly #disk: TargetDisk;
@@ -231,9 +233,16 @@ class Comparison {
   #filesDone = 0;
   #bytesDone = 0;
 
-  constructor(found: AdoptableFolder, index: AdoptionIndex, options: AdoptOptions, outlook: AdoptOutlook) {
+  constructor(
+    found: AdoptableFolder,
+    index: AdoptionIndex,
+    memory: ReadMemory | undefined,
+    options: AdoptOptions,
+    outlook: AdoptOutlook,
+  ) {
     this.#found = found;
     this.#index = index;
+    this.#memory = memory;
     this.#options = options;
     this.#outlook = outlook;
     // Failures are those of one file, also right below the folder of a mirror.
@@ -344,7 +353,12 @@ class Comparison {
   /** undefined where it cannot be read. */
   async #hash(path: string): Promise<Buffer | undefined> {
     try {
-      return await hashFile(this.#disk, path);
+      const is = await fileState(path);
+      const known = is === undefined ? undefined : this.#memory?.recall(is.id, is.state);
+      if (known !== undefined) return known;
+      const sha256 = await hashFile(this.#disk, path);
+      if (is !== undefined && sha256 !== undefined) this.#memory?.note(is.id, is.state, sha256);
+      return sha256;
     } catch (error) {
       if (!isBackupError(error) || error.scope !== 'file') throw error;
       this.#options.log.warn('file-unreadable', { path, detail: error.detail });

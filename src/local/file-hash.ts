@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { errnoName } from './local-errors.ts';
 import type { TargetDisk } from './target-disk.ts';
 import { FILE_MODE } from './target-fs.ts';
@@ -38,4 +39,17 @@ export function hashFileAs(
       await file.close();
     }
   });
+}
+
+/**
+ * Which file lies at the absolute `path`, whatever its name, and how it was last written: as long as both are the same, so is
+ * its content, but for what a disk forgets. undefined where that cannot be told.
+ */
+export async function fileState(path: string): Promise<{ readonly id: string; readonly state: string } | undefined> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await lstat(path, { bigint: true });
+    return { id: `${dev}:${ino}`, state: `${size} ${mtimeNs} ${ctimeNs}` };
+  } catch {
+    return undefined;
+  }
 }

@@ -15,6 +15,7 @@ import { BackupError, isBackupError } from '../errors.ts';
 import { asStateError, openDatabase } from './database.ts';
 import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
 import { openSqlite } from './open-sqlite.ts';
+import { ReadMemory } from './read-memory.ts';
 import { holdTaskLock, readMarker, taskDatabasePath } from './task-database.ts';
 
 const META_ADOPTING = 'adopting';
@@ -23,6 +24,8 @@ const BUSY_TIMEOUT_MS = 2000;
 /** A database in the making for a task whose folder holds a backup already. Held by this process alone until `close`. */
 export interface AdoptionDatabase {
   readonly db: Database.Database;
+  /** What was read for this adoption, also before it was cut short; undefined where that cannot be kept. */
+  readonly memory: ReadMemory | undefined;
   /** Its new identity, for the marker file of the folder. */
   readonly marker: string;
   /** Puts it in the place of the task's own. From here on the folder has to be marked, and then `settle` called. */
@@ -33,7 +36,8 @@ export interface AdoptionDatabase {
 }
 
 /**
- * Begins a database beside that of the task `name`, forgetting what an adoption that was cut short has left there. Throws
+ * Begins a database beside that of the task `name`, forgetting what an adoption that was cut short has left there, but for
+ * what it had read of the same folder. Throws
  * `already-running` while a run holds the task, and `task-has-backup` where it knows a backup of its own. A database that
  * cannot be read is no hindrance: it is laid aside at `commit`.
  */
@@ -42,6 +46,8 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
   const release = holdTaskLock(stateDir, name);
   try {
     const isDamaged = !isReplaceable(path, name);
+    const memoryPath = `${path}.adopting-read`;
+    if (unfinishedAdoption(stateDir, name) !== folder) removeDatabase(memoryPath);
     writeFileSync(notePath(path), folder, { mode: 0o600, flush: true });
     const staging = `${path}.adopting`;
     removeDatabase(staging);
@@ -53,8 +59,15 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
       if (isOpen) db.close();
       isOpen = false;
     };
+    const memory = ReadMemory.open(memoryPath);
+    let isMemoryOpen = true;
+    const closeMemory = (): void => {
+      if (isMemoryOpen) memory?.close();
+      isMemoryOpen = false;
+    };
     return {
       db,
+      memory,
       marker: readMarker(db),
       commit() {
         setMeta(db, META_ADOPTING, '1');
@@ -72,9 +85,12 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
         const settled = openDatabase(path, TASK_MIGRATIONS);
         setMeta(settled, META_ADOPTING, undefined);
         settled.close();
+        closeMemory();
+        removeDatabase(memoryPath);
         rmSync(notePath(path), { force: true });
       },
       close() {
+        closeMemory();
         closeStaging();
         removeDatabase(staging);
         release();

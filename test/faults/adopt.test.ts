@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  constants as fsConstants,
   cpSync,
   existsSync,
   mkdirSync,
@@ -382,6 +383,34 @@ describe('An adoption that is cut short', () => {
       await fixture.end();
     }
     fixture = await BackupFixture.start();
+  });
+
+  it('reads no file again that it had read, unless that has changed since', async () => {
+    for (let i = 0; i < 8; i++) fixture.tree.writeFile(`/many/${i}`, `content of ${i}`);
+    layMirror();
+    const stop = new AbortController();
+    const onProgress = ({ filesDone }: { filesDone: number }): void => {
+      if (filesDone === 10) stop.abort();
+    };
+    await assert.rejects(adoptBackup(options({ signal: stop.signal, onProgress })), refusal('cancelled'));
+    const read: string[] = [];
+    const open: TargetFs['open'] = (path, flags, mode) => {
+      const place = path.slice(fixture.targetFolder.length);
+      if (flags === (fsConstants.O_RDONLY | fsConstants.O_NOFOLLOW) && !place.startsWith('/.site-backup'))
+        read.push(place);
+      return systemFs.open(path, flags, mode);
+    };
+    // Of the same size and time as before.
+    const changed = join(fixture.targetFolder, 'many/3');
+    const { mtime, size } = statSync(changed);
+    writeFileSync(changed, 'X'.repeat(size));
+    utimesSync(changed, mtime, mtime);
+    await adopt({ fs: { ...systemFs, open } });
+    assert.ok(read.includes('/many/3'), 'it has changed since');
+    assert.ok(
+      read.length >= fileCount() - 10 && read.length <= fileCount() - 9,
+      `${read.length} of ${fileCount()} read`,
+    );
   });
 
   it('by kill -9 at random moments loses nothing and is begun again', async (t) => {
