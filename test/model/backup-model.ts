@@ -53,6 +53,12 @@ export class BackupModel {
     for (const path of this.#files.keys()) if (!state.files.has(path)) this.#kept.add(path);
   }
 
+  /** The index was made anew from the manifest. How often a file was missed may be forgotten, and no more. */
+  afterAdoption(now: ReadonlyMap<string, string>): void {
+    assert.deepEqual(sorted(now), sorted(this.#files), 'an adoption has changed what current/ holds');
+    for (const absence of this.#absences.values()) absence.atLeast = 0;
+  }
+
   /** A run that may change nothing. */
   checkUntouched(now: ReadonlyMap<string, string>): void {
     assert.deepEqual(sorted(now), sorted(this.#files), 'a run that changes nothing has changed current/');

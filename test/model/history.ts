@@ -69,6 +69,8 @@ export type Step =
   | { readonly do: 'edit'; readonly change: Edit }
   | Run
   | Rules
+  /** The state is lost right after a complete run, and the folder adopted anew. At any other time nothing happens. */
+  | { readonly do: 'adopt' }
   /** What is left out from now on: among EXCLUDABLE. */
   | { readonly do: 'filter'; readonly exclude: readonly string[] }
   | { readonly do: 'decide'; readonly decision: 'kept' | 'accepted' }
@@ -212,6 +214,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('decide' as const), decision: fc.constantFrom('kept', 'accepted') }),
   },
+  { weight: 1, arbitrary: fc.constant({ do: 'adopt' as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pin' as const), pick, isPinned: fc.boolean() }) },
   {
     weight: 1,

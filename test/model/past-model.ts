@@ -129,6 +129,25 @@ export class PastModel {
     }
   }
 
+  /** The state was lost and the folder adopted: every run that can be gone back to reads as before. */
+  afterAdoption(): void {
+    const db = new Database(this.#databasePath, { readonly: true });
+    try {
+      const lastRun = db.prepare('SELECT max(id) FROM run').pluck().get() as number;
+      const tree = new VersionTree(db);
+      for (const [id, before] of this.#trees) {
+        // The manifest has the runs that changed something: the numbers of later ones are given out again.
+        if (id >= lastRun) this.#trees.delete(id);
+        else if (!this.#isPruned(db, id)) {
+          const now = readPastTree(tree, id, this.#targetFolder, PAGE);
+          assert.deepEqual(sorted(now), sorted(before), `run ${id} is another tree since the adoption`);
+        }
+      }
+    } finally {
+      db.close();
+    }
+  }
+
   /** `path` left because the server had lost it. */
   noteVanished(path: string, nowMs: number): void {
     const first = this.#leftMs.get(path);

@@ -1,7 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
+import { systemClock } from '../../src/clock.ts';
+import { adoptBackup } from '../../src/engine/adopt.ts';
 import type { RunReport } from '../../src/engine/run-report.ts';
+import { silentLog } from '../../src/log.ts';
 import type { GuardSettings } from '../../src/settings/task-settings.ts';
 import { RestorePoints } from '../../src/state/restore-points.ts';
 import { decodeRemoteName } from '../../src/local/local-name.ts';
@@ -78,6 +81,8 @@ class Player {
   #wasLiedTo = false;
   /** The last run was cut off: what it was moving has no record until the next one. */
   #isCutOff = false;
+  /** The last run was complete: its manifest is what it has left. */
+  #isManifestTrue = false;
   /** Of the run whose work is left. */
   #wasCutOff = false;
   #wasFaulty = false;
@@ -102,6 +107,9 @@ class Player {
         return;
       case 'rules':
         this.#rules = step;
+        return;
+      case 'adopt':
+        await this.#adopt();
         return;
       case 'filter':
         this.#exclude = step.exclude;
@@ -153,6 +161,27 @@ class Player {
     this.#count(decision);
     assert.ok(decideHold(stateDir, TASK_NAME, hold.id, decision, { atMs: this.#nowMs(), by: undefined }));
     if (decision === 'kept') this.#model.keepMissing(this.#now());
+  }
+
+  async #adopt(): Promise<void> {
+    const { stateDir, targetFolder } = this.#fixture;
+    if (!this.#isManifestTrue) return;
+    this.#count('adopted');
+    rmSync(stateDir, { recursive: true });
+    const { missing, unproven, changed, versionsLost, manifestFault } = await adoptBackup({
+      folder: targetFolder,
+      stateDir,
+      stateKey: TASK_NAME,
+      clock: { ...systemClock, nowMs: () => this.#nowMs() },
+      log: silentLog,
+      signal: new AbortController().signal,
+    });
+    const found = { missing, unproven, changed, versionsLost, manifestFault };
+    const nothing = { missing: 0, unproven: 0, changed: 0, versionsLost: 0, manifestFault: undefined };
+    assert.deepEqual(found, nothing, 'a manifest that a complete run has left is not true');
+    this.#fixture.assertInvariants();
+    this.#model.afterAdoption(this.#current(false));
+    this.#past.afterAdoption();
   }
 
   #pin(pick: number, isPinned: boolean): void {
@@ -231,6 +260,7 @@ class Player {
     if (isDiskMet) this.#count(run.how);
     if (report !== undefined) this.#count(`${run.how === 'dry' ? 'dry ' : ''}${report.outcome}`);
     trace(run, report, isDiskMet);
+    if (run.how !== 'dry') this.#isManifestTrue = report?.outcome === 'complete' && !isDiskMet;
     this.#judge({ run, report, earlier, during, isLiedTo, isDiskMet, isAccepted });
   }
 
@@ -244,7 +274,6 @@ class Player {
     readonly isAccepted: boolean;
   }): void {
     const { run, report, earlier, during, isDiskMet } = what;
-    const isCutOff = isDiskMet || report === undefined;
     if (run.how === 'dry') {
       this.#model.checkUntouched(this.#current(this.#isCutOff));
       // The site may have changed while it looked.
@@ -255,6 +284,9 @@ class Player {
       report === undefined || this.#fixture.notices().some((notice) => notice.startsWith('run-resumed'));
     const seen = isResumed && earlier.length > 0 ? withoutRepeats([...earlier, ...during]) : during;
     const moments = seen.map((state) => withFilter(state, this.#exclude));
+    // A run that ended before it opened the folder has left what was between two places there.
+    const isAsBefore = this.#isCutOff && (report?.outcome === 'failed' || report?.outcome === 'cancelled');
+    const isCutOff = isDiskMet || report === undefined || isAsBefore;
     const now = this.#current(isCutOff);
     this.#isCutOff = isCutOff;
     const outcome = outcomeOf(report, moments);
