@@ -68,6 +68,7 @@ describe('every page fits', { skip }, () => {
     for (const [name, path] of Object.entries(pages)) {
       await page.goto(fixture.origin + path);
       found.push(...(await page.evaluate(faultsOfTouch)).map((fault) => `${name}: ${fault}`));
+      if ((await page.evaluate(() => window.scrollY)) !== 0) found.push(`${name}: does not begin at its top`);
     }
     assert.deepEqual(found, []);
   });

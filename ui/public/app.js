@@ -99,6 +99,6 @@ document.addEventListener('keydown', (event) => {
 });
 
 // The chosen tab or filter may lie outside a narrow window.
-for (const current of document.querySelectorAll('.tabs [aria-current], .filters [aria-current]')) {
-  current.scrollIntoView({ block: 'nearest', inline: 'center' });
+for (const tab of document.querySelectorAll('.tabs [aria-current], .filters [aria-current]')) {
+  tab.parentElement.scrollLeft = tab.offsetLeft - 90;
 }
