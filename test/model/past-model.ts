@@ -137,7 +137,7 @@ export class PastModel {
       const tree = new VersionTree(db);
       for (const [id, before] of this.#trees) {
         // The manifest has the runs that changed something: the numbers of later ones are given out again.
-        if (id >= lastRun) this.#trees.delete(id);
+        if (id > lastRun) this.#trees.delete(id);
         else if (!this.#isPruned(db, id)) {
           const now = readPastTree(tree, id, this.#targetFolder, PAGE);
           assert.deepEqual(sorted(now), sorted(before), `run ${id} is another tree since the adoption`);
