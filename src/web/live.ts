@@ -3,6 +3,7 @@ import type { RunnerEvent, TaskActivity } from '../tasks/task-runner.ts';
 import { answerGone } from './error-pages.ts';
 import { liveHubOf } from './live-hub.ts';
 import type { LiveHub } from './live-hub.ts';
+import { TRIAL_SETTING, newAddress } from './pages/settings-web.ts';
 import { buildLiveRun } from './pages/live-run.ts';
 import type { LiveRunView, TransferView } from './pages/live-run.ts';
 import { outcomeState } from './pages/task-state.ts';
@@ -39,7 +40,7 @@ export function streamEvents(services: Services): RequestHandler {
       res.status(503).json({ error: 'busy' });
       return;
     }
-    openStream(services, hub, topics, res);
+    openStream(services, hub, topics, req, res);
   };
 }
 
@@ -63,8 +64,10 @@ export function showTaskLive(services: Services): RequestHandler {
   };
 }
 
-function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], res: Response): void {
+function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], req: Request, res: Response): void {
   const page = pageOf(res);
+  const { webAccess } = services;
+  const here = webAccess.current;
   // DSM's nginx passes the stream on at once only when it is told so.
   res.set({
     'Content-Type': 'text/event-stream',
@@ -109,8 +112,17 @@ function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], 
   const close = (): void => {
     clearInterval(heartbeat);
     unlisten();
+    unfollow();
     res.end();
   };
+  // A page that was opened at the new address, while it was tried, stays where it is.
+  const isTrial = req.app.get(TRIAL_SETTING) !== undefined;
+  const unfollow = webAccess.onKept((access) => {
+    const address = newAddress(services, access, here, req);
+    if (isTrial || address === `${req.protocol}://${req.get('Host') ?? ''}${page.basePath}`) return;
+    send('moved', { address, words: page.t('live.moved', { address }) });
+    close();
+  });
   res.on('close', close);
   res.on('error', close);
   send('hello', { version: services.version, sequence: hub.sequence });

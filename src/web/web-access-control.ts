@@ -55,6 +55,7 @@ export class WebAccessControl {
     | { readonly public: WebTrial; readonly certificate: CertificatePair | undefined; readonly over: AbortController }
     | undefined;
   #lastEnd: WebTrialEnd | undefined;
+  readonly #keptListeners = new Set<(access: WebAccess) => void>();
   /** Why the service is not reached as it was set. */
   #emergency: CertificateFault | undefined;
 
@@ -161,7 +162,16 @@ export class WebAccessControl {
     this.#app = this.#makeApp(access, undefined);
     log.info('web-access-changed', { port: access.port, listen: access.listen, encryption: access.encryption });
     await this.#open();
+    for (const listener of [...this.#keptListeners]) listener(access);
     return true;
+  }
+
+  /** Calls `listener` with what holds from then on whenever a trial is confirmed. Gives a function that ends that. */
+  onKept(listener: (access: WebAccess) => void): () => void {
+    this.#keptListeners.add(listener);
+    return () => {
+      this.#keptListeners.delete(listener);
+    };
   }
 
   /** Ends the trial now; false where there is none. */

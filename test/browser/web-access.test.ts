@@ -132,6 +132,10 @@ describe('the address of the pages, changed in the browser', { skip }, () => {
 
   it('is the new one as soon as it is confirmed there, still signed in; the old one is closed, after a restart too', async () => {
     const port = await freePort();
+    fixture.addTask('Atelier');
+    const tab = await page.context().newPage();
+    await tab.goto(here('/tasks'));
+    await tab.locator('#live:not([hidden], .off)').waitFor();
     await tryPort(page, port);
     const opened = await openNew(page);
     assert.equal(new URL(opened.url()).port, String(port));
@@ -141,6 +145,13 @@ describe('the address of the pages, changed in the browser', { skip }, () => {
     assert.equal(new URL(opened.url()).pathname, '/settings/web');
     assert.equal(await opened.locator('dl.summary a').first().getAttribute('href'), here('/'));
     assert.deepEqual([await isOpen(Number(new URL(fixture.origin).port)), await isOpen(port)], [false, true]);
+    // Tabs at the old address say where the pages are, and ask nobody any more.
+    await tab.locator('#live a').waitFor();
+    assert.equal(await tab.locator('#live a').getAttribute('href'), here('/'));
+    await page.getByText(EN.t('web.trial.gone')).waitFor();
+    assert.equal(await page.locator('[data-jobs] a').getAttribute('href'), here('/'));
+    const asked: string[] = [];
+    for (const old of [page, tab]) old.on('request', (request) => asked.push(request.url()));
     clock.advance(2 * TRIAL_MS);
     await opened.reload();
     assert.equal(await isOpen(port), true, 'what was confirmed is not taken back');
@@ -148,6 +159,10 @@ describe('the address of the pages, changed in the browser', { skip }, () => {
     await opened.goto(here('/tasks'));
     assert.equal(new URL(opened.url()).port, String(port));
     assert.equal(new URL(opened.url()).pathname, '/tasks');
+    // Longer than they waited between two questions.
+    await page.waitForTimeout(5500);
+    assert.deepEqual(asked, []);
+    await tab.close();
   });
 
   it('asks for nothing elsewhere, and no script or policy fails on the way', () => {

@@ -146,17 +146,23 @@ steps?.closest('form').addEventListener('submit', async (event) => {
 // ---- jobs
 
 const JOB_EVERY_MS = 2000;
+const MISSES_MAX = 3;
+let misses = 0;
 async function followJobs() {
   if (!document.querySelector('[data-jobs="running"]')) return;
   await wait(JOB_EVERY_MS);
+  misses++;
   try {
     const answer = await fetch(location.href);
+    if (answer.ok) misses = 0;
     const page = answer.ok && (await readPage(answer));
     // As long as only the time goes by, the buttons beside it stay: one may be under the pointer.
     if (page && !takeOver(page, '[data-jobs] [role="timer"]')) takeOver(page, '[data-jobs]');
   } catch {
     // The next turn asks again.
   }
-  await followJobs();
+  const moved = document.getElementById('moved');
+  if (moved && misses >= MISSES_MAX) moved.parentElement.replaceChildren(moved.content);
+  else await followJobs();
 }
 void followJobs();

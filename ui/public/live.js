@@ -221,6 +221,10 @@ function connect() {
     say(words);
     met(news);
   });
+  source.addEventListener('moved', ({ data }) => {
+    others?.postMessage({ moved: data });
+    moved(data);
+  });
   source.addEventListener('error', () => {
     failures++;
     showLive(false);
@@ -242,7 +246,21 @@ if (others) {
   others.addEventListener('message', ({ data }) => {
     if (data.asks && source !== undefined) others.postMessage({ holds: me, to: data.asks });
     if (data.to === me) holders.add(data.holds);
+    if (data.moved) moved(data.moved);
   });
+}
+
+/** The pages are elsewhere: nothing is asked for here any more. */
+function moved(data) {
+  const { address, words } = JSON.parse(data);
+  isFetching = true;
+  document.removeEventListener('visibilitychange', follow);
+  source?.close();
+  stopPolling();
+  const link = document.createElement('a');
+  link.href = address;
+  link.textContent = words;
+  mark.replaceChildren(link);
 }
 
 async function connectIfFree() {

@@ -282,13 +282,9 @@ function trialView(services: Services, trial: WebTrial, req: Request, res: Respo
   const { current, trialCertificate } = services.webAccess;
   const { access } = trial;
   const isBehindProxy = req.ips.length > 0;
-  const isSameDoor = (['port', 'listen', 'encryption'] as const).every((name) => access[name] === current[name]);
+  const isSameDoor = hasSameDoor(access, current);
   const isLocal = access.listen === '127.0.0.1' && !isBehindProxy;
-  // What stands in front of us does not move with our port.
-  const address =
-    isBehindProxy && isSameDoor
-      ? `${req.protocol}://${req.get('Host') ?? ''}${access.basePath}`
-      : addressOf(access, services.webAccess.portOf(access), isLocal ? 'localhost' : req.hostname);
+  const address = newAddress(services, access, current, req);
   const leftMs = Math.max(0, trial.endsMs - services.clock.nowMs());
   return {
     address,
@@ -300,6 +296,20 @@ function trialView(services: Services, trial: WebTrial, req: Request, res: Respo
     ],
     fingerprint: access.encryption === 'self-signed' ? (trialCertificate?.fingerprint ?? '') : '',
   };
+}
+
+/** Where whoever sent `req` to the pages of `before` finds those of `access`. */
+export function newAddress(services: Services, access: WebAccess, before: WebAccess, req: Request): string {
+  const isBehindProxy = req.ips.length > 0;
+  // What stands in front of us does not move with our port.
+  if (isBehindProxy && hasSameDoor(access, before))
+    return `${req.protocol}://${req.get('Host') ?? ''}${access.basePath}`;
+  const isLocal = access.listen === '127.0.0.1' && !isBehindProxy;
+  return addressOf(access, services.webAccess.portOf(access), isLocal ? 'localhost' : req.hostname);
+}
+
+function hasSameDoor(access: WebAccess, other: WebAccess): boolean {
+  return (['port', 'listen', 'encryption'] as const).every((name) => access[name] === other[name]);
 }
 
 function endWords(trial: WebTrial, res: Response): string {
