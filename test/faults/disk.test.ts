@@ -1,17 +1,33 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import type { StatsFs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import Database from 'better-sqlite3';
 import type { RunReport } from '../../src/engine/run-report.ts';
 import { BackupError } from '../../src/errors.ts';
+import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture, assertFailed } from '../support/backup-fixture.ts';
+import type { RunOverrides } from '../support/backup-fixture.ts';
 import { FailingDisk } from '../support/failing-disk.ts';
+import { readPastTree } from '../support/read-past-tree.ts';
 import type { ScriptedTree } from '../support/scripted-ftp-tree.ts';
 
 const FILES = 400;
+const REPLACED = 100;
+const ARCHIVE: RunOverrides = { deletion: { rule: 'archive' } };
 
 function makeSite(tree: ScriptedTree): void {
   for (let i = 0; i < FILES; i++) tree.writeFile(`/d${i % 10}/f${i}`, `file ${i}`);
@@ -107,6 +123,52 @@ describe('A full disk', { skip }, () => {
       disk.remove();
     }
   });
+
+  for (const [what, limit] of [
+    ['without room', ({ blocks, bfree, bsize }: StatsFs) => `size=${(blocks - bfree + 40) * bsize}`],
+    ['without inodes', ({ files, ffree }: StatsFs) => `nr_inodes=${files - ffree + 60}`],
+  ] as const) {
+    it(`${what} in the middle of replacing leaves each file with its old content or its new one, and no version behind`, async () => {
+      const disk = new SmallDisk('64m');
+      const fixture = await BackupFixture.start({}, { targetFolder: join(disk.folder, 'target') });
+      const treeOfFirstRun = (): ReadonlyMap<string, string> => {
+        const db = new Database(fixture.databasePath, { readonly: true });
+        try {
+          return readPastTree(new VersionTree(db), 1, fixture.targetFolder);
+        } finally {
+          db.close();
+        }
+      };
+      try {
+        for (let i = 0; i < REPLACED; i++) fixture.tree.writeFile(`/d${i % 10}/f${i}`, `file ${i}`);
+        assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+        const first = treeOfFirstRun();
+        const old = fixture.snapshot();
+        for (let i = 0; i < REPLACED; i++) fixture.tree.writeFile(`/d${i % 10}/f${i}`, `edited file ${i}`);
+        disk.remount(limit(statfsSync(disk.folder)));
+        for (const night of [1, 2]) {
+          assertFailed(await fixture.run(ARCHIVE), 'disk-full');
+          const here = fixture.snapshot();
+          const isOld = (path: string): boolean => here.get(path)?.sha256 === old.get(path)?.sha256;
+          const left = [...old.keys()].filter(isOld);
+          assert.ok(left.length > 0, 'there was room for all');
+          for (const file of fixture.tree.files()) {
+            const path = file.path.slice(1);
+            const sha256 = createHash('sha256').update(file.read()).digest('hex');
+            assert.ok(isOld(path) || here.get(path)?.sha256 === sha256, `neither old nor new: ${path}`);
+          }
+          assert.deepEqual(treeOfFirstRun(), first, `after night ${night}`);
+        }
+        disk.remount('size=64m,nr_inodes=0');
+        await fixture.runUntilEqual(ARCHIVE);
+        assert.deepEqual(treeOfFirstRun(), first);
+        assert.equal(fixture.versions().length, REPLACED);
+      } finally {
+        await fixture.end();
+        disk.remove();
+      }
+    });
+  }
 
   it('for the state as well leaves it sound, and the next run is complete', async () => {
     const disk = new SmallDisk('3m');
