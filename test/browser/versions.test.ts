@@ -81,6 +81,9 @@ describe('the versions of a task', { skip }, () => {
     await page.getByRole('link', { name: HOSTILE, exact: true }).click();
     assert.equal(await page.locator('.pathbar b').innerText(), HOSTILE);
     assert.equal(await fetched(`${HOSTILE}.php`), 'hostile');
+    await page.getByRole('link', { name: `${HOSTILE}.php`, exact: true }).click();
+    assert.equal(await page.locator('h1').innerText(), `${HOSTILE}.php`);
+    assert.equal(await page.locator('a[download]').count(), 1);
     assert.equal(
       await page.evaluate(() => 'hacked' in window || document.querySelector('img[src="x"]') !== null),
       false,
