@@ -128,9 +128,10 @@ export async function lookAtBackup(options: AdoptOptions): Promise<AdoptOutlook>
     isCounted = options.clock.steadyMs() < endMs;
     if (!isCounted) break;
   }
-  if (files === 0) throw new BackupError('nothing-to-adopt', { facts: { path: found.root } });
   const { root, layout, marker } = found;
   const hasManifest = (await manifestOf(found)) !== undefined;
+  // Of a backup whose site has lost all files there are still the versions.
+  if (files === 0 && !hasManifest) throw new BackupError('nothing-to-adopt', { facts: { path: root } });
   return { folder: root, layout, isMarked: marker !== undefined, hasManifest, isCounted, files, bytes, others };
 }
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
 import { systemClock } from '../../src/clock.ts';
 import { adoptBackup } from '../../src/engine/adopt.ts';
+import type { AdoptReport } from '../../src/engine/adopt.ts';
 import { silentLog } from '../../src/log.ts';
 import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
@@ -29,6 +30,18 @@ function treeAsOf(runId: number): Record<string, string> {
   } finally {
     db.close();
   }
+}
+
+function loseStateAndAdopt(): Promise<AdoptReport> {
+  rmSync(fixture.stateDir, { recursive: true });
+  return adoptBackup({
+    folder: fixture.targetFolder,
+    stateDir: fixture.stateDir,
+    stateKey: 'under test',
+    clock: systemClock,
+    log: silentLog,
+    signal: new AbortController().signal,
+  });
 }
 
 describe('A file that became a folder in a run that was held', () => {
@@ -65,17 +78,25 @@ describe('A backup from whose site a folder has gone', () => {
     await fixture.run(ARCHIVE);
     assert.equal((await fixture.run(ARCHIVE)).counts.retired, 1);
 
-    rmSync(fixture.stateDir, { recursive: true });
-    const report = await adoptBackup({
-      folder: fixture.targetFolder,
-      stateDir: fixture.stateDir,
-      stateKey: 'under test',
-      clock: systemClock,
-      log: silentLog,
-      signal: new AbortController().signal,
-    });
+    const report = await loseStateAndAdopt();
     assert.deepEqual([report.manifestFault, report.proven, report.versions], [undefined, 1, 1]);
     assert.deepEqual(treeAsOf(1), before);
     assert.deepEqual(Object.keys(treeAsOf(3)), ['/index.html']);
+  });
+});
+
+describe('A backup whose site has lost all its files', () => {
+  it('is adopted for its versions', async () => {
+    fixture.tree.writeFile('/site/index.html', 'start');
+    await fixture.run(ARCHIVE);
+    const before = treeAsOf(1);
+    fixture.tree.remove('/site/index.html');
+    await fixture.run(ARCHIVE);
+    assert.equal((await fixture.run(ARCHIVE)).counts.retired, 1);
+
+    const report = await loseStateAndAdopt();
+    assert.deepEqual([report.files, report.versions, report.versionsLost], [0, 1, 0]);
+    assert.deepEqual(treeAsOf(1), before);
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
   });
 });
