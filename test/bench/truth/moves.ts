@@ -61,7 +61,7 @@ export const MOVE_SCENARIOS: readonly ScriptedScenario[] = [
   },
   {
     name: 'names-exchanged',
-    about: 'Two files of one size exchange their names',
+    about: 'Two files of one size and time exchange their names',
     run: ARCHIVE,
     nights: [
       {
