@@ -379,7 +379,9 @@ class Player {
  * was complete so far: a file that had to go to the versions with others that did, and the manifest.
  */
 function outcomeOf(report: RunReport | undefined, moments: readonly SiteState[]): RunReport['outcome'] {
-  const there = new Set(moments.flatMap(({ files }) => [...files.keys()].map((path) => decodeRemoteName(path))));
+  const there = new Set(
+    moments.flatMap(({ files, folders }) => [...files.keys(), ...folders].map((path) => decodeRemoteName(path))),
+  );
   const isOfTheEnd = report?.failures.every(
     ({ path, code }) => path === '/manifest.jsonl' || (code === 'target-unwritable' && !there.has(path)),
   );
