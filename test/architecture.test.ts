@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 
 const SRC = resolve(import.meta.dirname, '../src');
 
-const LEAVES = ['errors', 'log', 'clock', 'program-files', 'text', 'settings'];
+const LEAVES = ['errors', 'log', 'clock', 'paths', 'program-files', 'text', 'settings'];
 
 /** For each part of `src` (a folder, or a file at the top), the other parts it may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

@@ -8,6 +8,7 @@ import { readPastFile } from '../engine/read-past-file.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import { Target } from '../local/target.ts';
 import { silentLog } from '../log.ts';
+import { nameOf } from '../paths.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import { openPastReading } from '../state/past-reading.ts';
 import type { PastReading } from '../state/past-reading.ts';
@@ -50,7 +51,7 @@ export function runTree(command: TreeCommand, settings: TaskSettings, context: C
     for (let after = ''; ;) {
       const page = tree.folders(run, folder, after, PAGE);
       for (const path of page) {
-        const name = decodeRemoteName(path.slice(path.lastIndexOf('/') + 1));
+        const name = decodeRemoteName(nameOf(path));
         const line = command.isJson ? JSON.stringify({ name, type: 'folder' }) : `${' '.repeat(35)}${name}/`;
         stdout.write(`${printable(line)}\n`);
       }
@@ -214,10 +215,6 @@ function showPrune(totals: PruneTotals, command: PruneCommand, context: CommandC
 export function remotePath(typed: string): string {
   const parts = typed.split('/').filter((part) => part !== '');
   return `/${Buffer.from(parts.join('/'), 'utf8').toString('latin1')}`;
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Of UTC, to the second. */

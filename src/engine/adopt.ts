@@ -21,6 +21,7 @@ import { TargetDisk } from '../local/target-disk.ts';
 import { systemFs } from '../local/target-fs.ts';
 import type { TargetFs } from '../local/target-fs.ts';
 import type { Logger } from '../log.ts';
+import { folderOf, nameOf, pathIn } from '../paths.ts';
 import { databaseWithMarker, openAdoptionDatabase } from '../state/adoption-database.ts';
 import type { AdoptionDatabase } from '../state/adoption-database.ts';
 import { AdoptionIndex } from '../state/adoption-index.ts';
@@ -263,9 +264,8 @@ class Comparison {
   }
 
   async #compare(base: string, entry: WalkedEntry): Promise<void> {
-    const slash = entry.path.lastIndexOf('/');
-    const localFolder = slash < 0 ? '' : entry.path.slice(0, slash);
-    const localName = entry.path.slice(slash + 1);
+    const localFolder = folderOf(entry.path);
+    const localName = nameOf(entry.path);
     const sha256 = await this.#hash(join(base, entry.path));
     this.#filesDone++;
     this.#bytesDone += entry.sizeBytes;
@@ -315,11 +315,10 @@ class Comparison {
       const id = this.#index.makeFolder('/', '', undefined);
       return id === undefined ? undefined : { id, path: '/' };
     }
-    const slash = localPath.lastIndexOf('/');
-    const parent = this.#folderAt(slash < 0 ? '' : localPath.slice(0, slash));
-    const name = remoteNameFor(localPath.slice(slash + 1), LIMITS);
+    const parent = this.#folderAt(folderOf(localPath));
+    const name = remoteNameFor(nameOf(localPath), LIMITS);
     if (parent === undefined || name === undefined) return undefined;
-    const path = parent.path === '/' ? `/${name}` : `${parent.path}/${name}`;
+    const path = pathIn(parent.path, name);
     const id = this.#index.makeFolder(path, localPath, parent.id);
     return id === undefined ? undefined : { id, path };
   }

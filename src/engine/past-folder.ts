@@ -1,4 +1,5 @@
 import { decodeRemoteName } from '../local/local-name.ts';
+import { nameOf } from '../paths.ts';
 import type { PastReading } from '../state/past-reading.ts';
 import { VersionTree } from '../state/version-tree.ts';
 import type { PastFile } from '../state/version-tree.ts';
@@ -39,7 +40,7 @@ export function readPastFolder(
   const files = found.slice(0, left).map((file) => ({ file, name: pastName(file.path) }));
   if (found.length <= left) return { folders, files, next: undefined };
   const last = files.at(-1)?.file.path ?? '';
-  return { folders, files, next: { kind: 'file', after: last.slice(last.lastIndexOf('/') + 1) } };
+  return { folders, files, next: { kind: 'file', after: nameOf(last) } };
 }
 
 /** A path for people. */
@@ -49,5 +50,5 @@ export function pastPath(path: string): string {
 
 /** The last part of a path, for people. */
 export function pastName(path: string): string {
-  return decodeRemoteName(path.slice(path.lastIndexOf('/') + 1));
+  return decodeRemoteName(nameOf(path));
 }

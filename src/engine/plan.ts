@@ -4,6 +4,7 @@ import { localNameFor, nameKey } from '../local/local-name.ts';
 import type { NameLimits } from '../local/local-name.ts';
 import { LOCAL_ROOT, joinLocal } from '../local/local-path.ts';
 import type { LocalPath } from '../local/local-path.ts';
+import { nameOf } from '../paths.ts';
 import { asRemoteName, joinRemote } from '../remote/remote.ts';
 import type { RemotePath } from '../remote/remote.ts';
 import type { FileRecord, FolderRecord } from '../state/file-index.ts';
@@ -95,7 +96,7 @@ class FolderPlan {
     for (const file of this.#indexedFiles()) names.take(nameKey(file.localName, this.#options.limits));
     for (let after = ''; ;) {
       const page = index.subfolders(this.#record.id, after, PAGE);
-      for (const folder of page) names.take(nameKey(lastName(folder.localPath), this.#options.limits));
+      for (const folder of page) names.take(nameKey(nameOf(folder.localPath), this.#options.limits));
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.path;
@@ -163,7 +164,7 @@ class FolderPlan {
     if (folder === undefined) return true;
     if (this.#folder.incomplete !== undefined) return false;
     const reason = 'a file has taken its place';
-    const localName = lastName(folder.localPath);
+    const localName = nameOf(folder.localPath);
     this.#addStep('retire-folder', reason, entry.name, localName, 0, this.#context.subtrees.filesBelow(folder.path));
     this.#context.names.release(nameKey(localName, this.#options.limits));
     return true;
@@ -193,9 +194,9 @@ class FolderPlan {
 
   placeSubfolder(path: string, unique: string | undefined): void {
     // A file that lies there gives way only to what was seen whole.
-    const isBlocked = this.#folder.incomplete !== undefined && this.#hasFile(lastName(path));
+    const isBlocked = this.#folder.incomplete !== undefined && this.#hasFile(nameOf(path));
     if (isBlocked) return;
-    const localName = this.#newName(lastName(path));
+    const localName = this.#newName(nameOf(path));
     if (localName === undefined) return;
     const localPath = joinLocal(this.#record.localPath as LocalPath, localName);
     const sinceRun = this.#context.runId;
@@ -211,10 +212,10 @@ class FolderPlan {
     for (const path of tables.vanishedSubfolders(this.#folder.id, this.#record.id, this.#folder.path)) {
       const folder = index.folder(path);
       if (folder === undefined) continue;
-      const name = lastName(path);
+      const name = nameOf(path);
       // A file in its place retires it, which says more.
       if (tables.entry(this.#folder.id, name)?.type === 'file') continue;
-      this.#addStep('vanish-folder', 'vanished', name, lastName(folder.localPath), 0, subtrees.presentFilesBelow(path));
+      this.#addStep('vanish-folder', 'vanished', name, nameOf(folder.localPath), 0, subtrees.presentFilesBelow(path));
     }
   }
 
@@ -270,10 +271,6 @@ class FolderPlan {
       after = last.name;
     }
   }
-}
-
-function lastName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Names in the tables were names when they came from the listing. */

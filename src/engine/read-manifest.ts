@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { BackupError } from '../errors.ts';
 import { assertRunName } from '../local/versions.ts';
+import { folderOf, nameOf } from '../paths.ts';
 import { asRemoteName } from '../remote/remote.ts';
 import type { AdoptionIndex, ManifestValues } from '../state/adoption-index.ts';
 
@@ -99,19 +100,20 @@ function takeIn(row: Row, index: AdoptionIndex): void {
     case 'folder': {
       const path = remotePath(values['path']);
       localPath(values['local'], path === '/');
-      if (!index.addFolder(values, path === '/' ? undefined : parentOf(path))) throw wrong(row);
+      if (!index.addFolder(values, path === '/' ? undefined : folderOf(path))) throw wrong(row);
       return;
     }
     case 'file': {
       const path = remotePath(values['path']);
-      const [localFolder, localName] = split(localPath(values['local'], false));
-      const at = { folder: parentOf(path), name: nameOf(path), localFolder, localName };
+      const place = localPath(values['local'], false);
+      const local = { localFolder: folderOf(place), localName: nameOf(place) };
+      const at = { folder: folderOf(path), name: nameOf(path), ...local };
       if (!Buffer.isBuffer(values['sha256']) || !index.addFile(values, at)) throw wrong(row);
       return;
     }
     case 'link': {
       const path = remotePath(values['path']);
-      index.addLink(parentOf(path), nameOf(path), text(values['leadsTo'] ?? ''));
+      index.addLink(folderOf(path), nameOf(path), text(values['leadsTo'] ?? ''));
       return;
     }
     case 'version': {
@@ -121,7 +123,7 @@ function takeIn(row: Row, index: AdoptionIndex): void {
         localPath(values['local'], false);
       }
       if (values['movedTo'] !== undefined) remotePath(values['movedTo']);
-      index.addVersion(values, parentOf(path));
+      index.addVersion(values, folderOf(path));
       return;
     }
     case 'past-folder':
@@ -184,20 +186,6 @@ function assertFolderName(folder: string): void {
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new ManifestFault('a path is missing');
   return value;
-}
-
-function split(path: string): [folder: string, name: string] {
-  const slash = path.lastIndexOf('/');
-  return slash < 0 ? ['', path] : [path.slice(0, slash), path.slice(slash + 1)];
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf('/');
-  return slash <= 0 ? '/' : path.slice(0, slash);
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 function wrong(row: Row): ManifestFault {

@@ -3,6 +3,7 @@ import { isBackupError } from '../errors.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { Part } from '../local/part.ts';
 import type { Target } from '../local/target.ts';
+import { nameOf } from '../paths.ts';
 import type { Arrived, Step } from '../state/run-rows.ts';
 import { partId } from './part-id.ts';
 import type { RunContext } from './run-context.ts';
@@ -219,7 +220,7 @@ export class Recorder {
     if (this.#hasSame(folderId, step.name, arrived)) {
       index.confirmFile(folderId, step.name, { ...entry, modifiedMs, isUnsettled });
     } else {
-      const localName = step.localPath.slice(step.localPath.lastIndexOf('/') + 1);
+      const localName = nameOf(step.localPath);
       const { sizeBytes, sha256 } = arrived;
       index.putFile(folderId, { ...entry, sizeBytes, sha256, modifiedMs, isUnsettled, localName }, runId);
       tables.noteChange(runId);

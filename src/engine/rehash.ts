@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { CopyState } from '../local/proof-of-file.ts';
 import type { Target } from '../local/target.ts';
+import { pathIn } from '../paths.ts';
 import type { ProofFile, ProofTables, ProofVersion } from '../state/proof-tables.ts';
 
 /** Rows read from a table, and written back together. */
@@ -53,7 +54,7 @@ export async function rehashCopies(options: RehashOptions): Promise<RehashCounts
     const isLeft = await eachOf(options, counts, page, {
       read: (file) => target.proofOf(file.localPath as LocalPath, file),
       place: (file) => `current/${file.localPath}`,
-      path: (file) => (file.folderPath === '/' ? `/${file.name}` : `${file.folderPath}/${file.name}`),
+      path: (file) => pathIn(file.folderPath, file.name),
       whole: (file, nowMs) => {
         proof.setRehashed(file, nowMs);
       },

@@ -1,6 +1,7 @@
 import { isBackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
+import { folderOf, nameOf, pathIn } from '../paths.ts';
 import type { FileRecord } from '../state/file-index.ts';
 import type { RenameTables } from '../state/rename-tables.ts';
 import type { Step } from '../state/run-rows.ts';
@@ -88,13 +89,10 @@ export async function followRenames(
     // Paired by a run that was cut short, before the rule was changed.
     if (!mayMove) return undefined;
     const path = renames.fromPath(step.id);
-    const slash = path.lastIndexOf('/');
-    const folder = index.folder(path.slice(0, slash) || '/');
-    const record = folder === undefined ? undefined : index.file(folder.id, path.slice(slash + 1));
+    const folder = index.folder(folderOf(path));
+    const record = folder === undefined ? undefined : index.file(folder.id, nameOf(path));
     if (folder === undefined || record === undefined) return undefined;
-    const origin = (
-      folder.localPath === '' ? record.localName : `${folder.localPath}/${record.localName}`
-    ) as LocalPath;
+    const origin = pathIn(folder.localPath, record.localName) as LocalPath;
     if (!(await isAsLeft(origin, record))) return undefined;
     const contentRun = index.fileRun(folder.id, record.name);
     return { step, from: { path, folderId: folder.id, origin }, record, contentRun };
@@ -115,7 +113,7 @@ export async function followRenames(
     const entry = tables.entry(step.runFolderId, step.name);
     if (entry === undefined) throw new Error('a step without its entry');
     const { sizeBytes, sha256, modifiedMs, isUnsettled } = known;
-    const localName = step.localPath.slice(step.localPath.lastIndexOf('/') + 1);
+    const localName = nameOf(step.localPath);
     const file = { ...entry, sizeBytes, sha256, modifiedMs, isUnsettled, localName };
     index.putFile(tables.folderIdOf(step.runFolderId), file, contentRun, runId);
     versions.settle(versionId, 'kept');

@@ -1,6 +1,7 @@
 import { isBackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
+import { folderOf, nameOf, pathIn } from '../paths.ts';
 import type { RemotePath, RemoteSession } from '../remote/remote.ts';
 import type { MissingFile } from '../state/file-index.ts';
 import type { RunFolder, Step } from '../state/run-rows.ts';
@@ -131,7 +132,7 @@ class AbsenceCheck {
       for (const { file, absence } of absent) {
         if (!gone.has(absence.path)) continue;
         const { seenIn } = absence;
-        const path = joinPath(file.folderPath, file.name);
+        const path = pathIn(file.folderPath, file.name);
         tables.addStep({
           runFolderId: seenIn.id,
           // Its folder may be one that this run has not seen: the path goes on from the one that it has.
@@ -151,7 +152,7 @@ class AbsenceCheck {
     const { tables, index } = this.#context;
     // What the filters leave out is not looked at: that it is not seen says nothing.
     if (!this.#isWanted(file)) return undefined;
-    let path = joinPath(file.folderPath, file.name);
+    let path = pathIn(file.folderPath, file.name);
     let kind: Absence['kind'] = 'file';
     for (let folder = file.folderPath; ; folder = folderOf(folder)) {
       if (index.folder(folder)?.missingSinceRun === undefined) {
@@ -170,7 +171,7 @@ class AbsenceCheck {
 
   #isWanted(file: MissingFile): boolean {
     const { filter, clock } = this.#context;
-    const path = decodeRemoteName(joinPath(file.folderPath, file.name));
+    const path = decodeRemoteName(pathIn(file.folderPath, file.name));
     for (let end = path.indexOf('/', 1); end > 0; end = path.indexOf('/', end + 1)) {
       if (!filter.wantsFolder(path.slice(0, end))) return false;
     }
@@ -237,16 +238,4 @@ async function isThere(session: RemoteSession, { path, kind, seenIn }: Absence):
     if (isBackupError(error, 'listing-refused')) return false;
     throw error;
   }
-}
-
-function joinPath(folder: string, name: string): string {
-  return folder === '/' ? `/${name}` : `${folder}/${name}`;
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

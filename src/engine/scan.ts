@@ -1,5 +1,6 @@
 import type { BackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
+import { pathIn } from '../paths.ts';
 import { REMOTE_PATH_BYTES_MAX, joinRemote } from '../remote/remote.ts';
 import type { FolderListing, RemoteEntry, RemotePath, RemoteSession } from '../remote/remote.ts';
 import type { EntryRow, RunFolder, RunFolderState, Subfolder } from '../state/run-rows.ts';
@@ -312,7 +313,7 @@ class ListingCollector {
 
   #isWanted(entry: RemoteEntry): boolean {
     const name = decodeRemoteName(entry.name);
-    const path = this.#folderPath === '/' ? `/${name}` : `${this.#folderPath}/${name}`;
+    const path = pathIn(this.#folderPath, name);
     const { filter } = this.#context;
     if (entry.type === 'folder') return filter.wantsFolder(path);
     if (entry.type === 'file') return filter.wantsFile(path, entry.sizeBytes, entry.modified?.ms, this.#nowMs);

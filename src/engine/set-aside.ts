@@ -1,6 +1,7 @@
 import { isBackupError } from '../errors.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { CopyState } from '../local/proof-of-file.ts';
+import { pathIn } from '../paths.ts';
 import type { ProofFile, ProofTables } from '../state/proof-tables.ts';
 import { retireFiles } from './retire.ts';
 import type { RetireTools } from './retire.ts';
@@ -56,7 +57,7 @@ export function tellDoubted({ tables }: RunContext, proof: ProofTables): void {
     after = page.at(-1);
     if (after === undefined) return;
     for (const { folderPath, name, localPath } of page) {
-      const path = folderPath === '/' ? `/${name}` : `${folderPath}/${name}`;
+      const path = pathIn(folderPath, name);
       tables.addFinding(path, 'copy-damaged', `current/${localPath}`);
     }
   }

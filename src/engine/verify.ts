@@ -4,6 +4,7 @@ import { BackupError, isBackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import type { Target } from '../local/target.ts';
+import { pathIn } from '../paths.ts';
 import type { RemoteEntry, RemotePath, RemoteSession } from '../remote/remote.ts';
 import type { ProofFile, ProofTables } from '../state/proof-tables.ts';
 import { isZoneShift } from './clock-shift.ts';
@@ -264,7 +265,7 @@ function isButForZone(toldMs: number, keptMs: number | undefined): boolean {
 }
 
 function remotePath({ folderPath, name }: ProofFile): RemotePath {
-  return (folderPath === '/' ? `/${name}` : `${folderPath}/${name}`) as RemotePath;
+  return pathIn(folderPath, name) as RemotePath;
 }
 
 function pathOf(file: ProofFile): string {

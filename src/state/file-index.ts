@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { folderOf, nameOf, pathIn } from '../paths.ts';
 import { Statements } from './statements.ts';
 
 /** One folder of the index. Paths are the server's bytes as latin1 text; `localPath` is relative to `current/`. */
@@ -167,11 +168,10 @@ export class FileIndex {
 
   /** Whether the index has a file, and no folder or nothing, under a remote path. */
   hasFileAt(path: string): boolean {
-    const slash = path.lastIndexOf('/');
     return (
       this.#statements
         .sql('SELECT 1 FROM folder JOIN file ON folder_id = folder.id WHERE folder.path = ? AND file.name = ?')
-        .get(slash === 0 ? '/' : path.slice(0, slash), path.slice(slash + 1)) !== undefined
+        .get(folderOf(path), nameOf(path)) !== undefined
     );
   }
 
@@ -278,7 +278,7 @@ export class FileIndex {
     return rows.map(({ folderLocalPath, localName, modifiedMs, ...file }) => ({
       ...file,
       modifiedMs: modifiedMs ?? undefined,
-      localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}`,
+      localPath: pathIn(folderLocalPath, localName),
     }));
   }
 

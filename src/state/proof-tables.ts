@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { pathIn } from '../paths.ts';
 import { Statements } from './statements.ts';
 
 /** Why a record is not believed any more; see the column `doubt` in the migrations. */
@@ -220,7 +221,7 @@ export class ProofTables {
 }
 
 function proofFile({ folderLocalPath, localName, ...file }: ProofRow): ProofFile {
-  return { ...file, localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}` };
+  return { ...file, localPath: pathIn(folderLocalPath, localName) };
 }
 
 function proofVersion({ folder, localPath, ...version }: VersionRow): ProofVersion {

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { folderOf, nameOf } from '../paths.ts';
 import { Statements } from './statements.ts';
 
 const STEPS = `run_step AS step JOIN run_folder AS place ON place.id = step.run_folder_id`;
@@ -63,23 +64,19 @@ export class RenameTables {
 
   /** The file at `path` has not vanished. */
   dropVanish(path: string): void {
-    const end = path.lastIndexOf('/');
-    if (this.#drop(`action = 'vanish'`, 'DELETE FROM run_step', path.slice(0, end) || '/', path.slice(end + 1))) return;
-    for (let at = end; at > 0; at = path.lastIndexOf('/', at - 1)) {
-      const folder = path.slice(0, at);
-      const slash = folder.lastIndexOf('/');
-      const change = 'UPDATE run_step SET file_count = file_count - 1';
-      if (this.#drop(`action = 'vanish-folder'`, change, folder.slice(0, slash) || '/', folder.slice(slash + 1)))
-        return;
+    if (this.#drop(`action = 'vanish'`, 'DELETE FROM run_step', path)) return;
+    const change = 'UPDATE run_step SET file_count = file_count - 1';
+    for (let folder = folderOf(path); folder !== '/'; folder = folderOf(folder)) {
+      if (this.#drop(`action = 'vanish-folder'`, change, folder)) return;
     }
   }
 
-  #drop(which: string, change: string, folder: string, name: string): boolean {
+  #drop(which: string, change: string, path: string): boolean {
     const { changes } = this.#statements
       .sql(
         `${change} WHERE ${which} AND state = 'todo' AND name = ? AND run_folder_id = (SELECT id FROM run_folder WHERE path = ?)`,
       )
-      .run(name, folder);
+      .run(nameOf(path), folderOf(path));
     return changes > 0;
   }
 }

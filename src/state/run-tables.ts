@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { pathIn } from '../paths.ts';
 import { entryRow, runFolder, stepRow } from './run-rows.ts';
 import type {
   Arrived,
@@ -368,7 +369,7 @@ export class RunTables {
   /** The remote path that a step is about. */
   pathOf(step: Step): string {
     const folder = this.folderById(step.runFolderId)?.path ?? '';
-    return folder === '/' ? `/${step.name}` : `${folder}/${step.name}`;
+    return pathIn(folder, step.name);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { pathIn } from '../paths.ts';
 import { folderRecord } from './file-index.ts';
 import type { FolderRecord, FolderRow, PlacedFile } from './file-index.ts';
 import { Statements } from './statements.ts';
@@ -49,7 +50,7 @@ export class SubtreeIndex {
     > & { folderLocalPath: string; localName: string })[];
     return rows.map(({ folderLocalPath, localName, ...file }) => ({
       ...file,
-      localPath: folderLocalPath === '' ? localName : `${folderLocalPath}/${localName}`,
+      localPath: pathIn(folderLocalPath, localName),
     }));
   }
 

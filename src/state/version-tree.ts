@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { folderOf, nameOf } from '../paths.ts';
 import { Statements } from './statements.ts';
 import type { VersionReason } from './version-index.ts';
 
@@ -236,12 +237,11 @@ export class VersionTree {
   }
 
   #currentRow(path: string): PastRow | undefined {
-    const slash = path.lastIndexOf('/');
     return this.#statements
       .sql(
         `SELECT ${FILE_COLUMNS} FROM folder JOIN file ON folder_id = folder.id WHERE folder.path = ? AND file.name = ?`,
       )
-      .get(slash === 0 ? '/' : path.slice(0, slash), path.slice(slash + 1)) as PastRow | undefined;
+      .get(folderOf(path), nameOf(path)) as PastRow | undefined;
   }
 
   #pastFile(row: PastRow): PastFile {
