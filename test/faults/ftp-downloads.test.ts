@@ -179,7 +179,7 @@ describe('A download', () => {
   });
 
   it('fails where the sink was destroyed, before or during it', async () => {
-    await withFile({}, 3, async (session, server) => {
+    await withFile({}, 30, async (session, server) => {
       server.tree.writeFile('/large', Buffer.alloc(20_000_000, 1));
       const gone = new Basket();
       gone.destroy();
