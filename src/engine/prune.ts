@@ -13,6 +13,8 @@ import { chooseForQuota, chooseVersionsToPrune } from './retention.ts';
 /** Files that are deleted between two commits. */
 const PAGE = 200;
 const DAY_MS = 86_400_000;
+/** How far from the run before a clock is believed at once. */
+const CLOCK_JUMP_DAYS_MAX = 7;
 
 type Database = TaskDatabase['db'];
 
@@ -39,8 +41,9 @@ export function simulatePrune(
   const nothing = { files: 0, bytes: 0 };
   if (new HoldStore(database).open() !== undefined) return { points: [], pruned: nothing, expired: nothing };
   const sweep = new VersionSweep(database);
-  const points = pointsToPrune(database, rules, nowMs, timeZone);
-  const beforeMs = expiryMs(rules, nowMs);
+  const asOfMs = believedMs(database, nowMs);
+  const points = pointsToPrune(database, rules, asOfMs, timeZone);
+  const beforeMs = expiryMs(rules, asOfMs);
   return {
     points,
     pruned: sweep.unneededTotals(points.map(({ runId }) => runId)),
@@ -71,7 +74,8 @@ export async function prune(options: PruneOptions): Promise<PruneTotals> {
   // What somebody has told to go goes, whatever is asked now.
   await finishDeletions(database, sweep, target);
   if (new HoldStore(database).open() !== undefined) return { points: [], pruned: none, expired: none };
-  const points = pointsToPrune(database, rules, nowMs, timeZone);
+  const asOfMs = believedMs(database, nowMs);
+  const points = pointsToPrune(database, rules, asOfMs, timeZone);
   database.transaction(() => {
     new RestorePoints(database).markPruned(
       points.map(({ runId }) => runId),
@@ -80,7 +84,7 @@ export async function prune(options: PruneOptions): Promise<PruneTotals> {
     if (points.length > 0) sweep.setDue(true);
     points.forEach(onPoint);
   })();
-  const expired = await expire(database, sweep, target, expiryMs(rules, nowMs));
+  const expired = await expire(database, sweep, target, expiryMs(rules, asOfMs));
   const pruned = sweep.isDue() ? await sweepUnneeded(database, sweep, target) : none;
   if (points.length > 0 || expired.files > 0) {
     log.info('pruned', {
@@ -92,6 +96,16 @@ export async function prune(options: PruneOptions): Promise<PruneTotals> {
     });
   }
   return { points, pruned, expired };
+}
+
+/**
+ * The moment by which the rules are read. After a jump it is the end of the run before: a clock that is years ahead for one
+ * night would make everything old. Where a second run finds the same time, so long has passed.
+ */
+function believedMs(database: Database, nowMs: number): number {
+  const lastEndMs = new RestorePoints(database).lastEndMs();
+  const isJump = lastEndMs !== undefined && nowMs - lastEndMs > CLOCK_JUMP_DAYS_MAX * DAY_MS;
+  return isJump ? lastEndMs : nowMs;
 }
 
 function pointsToPrune(database: Database, rules: PruneRules, nowMs: number, timeZone: string): RestorePoint[] {

@@ -112,6 +112,13 @@ export class RestorePoints {
     return new Map(rows.map((row) => [row.id, row.started_ms]));
   }
 
+  /** When the last run ended that has ended; undefined where none has. */
+  lastEndMs(): number | undefined {
+    return this.#statements
+      .value('SELECT ended_ms FROM run WHERE ended_ms IS NOT NULL ORDER BY id DESC LIMIT 1')
+      .get() as number | undefined;
+  }
+
   count(): number {
     return this.#statements.value(`SELECT count(*) FROM run WHERE ${IS_POINT}`).get() as number;
   }

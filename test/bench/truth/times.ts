@@ -1,4 +1,5 @@
 /** Edits that hide behind equal sizes and times, and clocks that move without an edit. */
+import type { VersionSettings } from '../../../src/settings/task-settings.ts';
 import type { ScriptedServerOptions } from '../../support/scripted-ftp-options.ts';
 import type { Night, ScriptedScenario, Site } from './scenario.ts';
 import { leaveSite, makeSite, photo } from './site.ts';
@@ -30,6 +31,18 @@ function edit(stepMs: number, isReplaced = false): (site: Site) => void {
     site.writeFile(FILE, SAME_SIZE, { mtimeMs: timeOf(site, FILE) + stepMs, isReplaced });
   };
 }
+
+const WITHIN_30_DAYS: VersionSettings = {
+  keep: 'within',
+  count: 1,
+  days: 30,
+  hourly: 0,
+  daily: 0,
+  weekly: 0,
+  monthly: 0,
+  yearly: 0,
+  quotaBytes: undefined,
+};
 
 const found: Night['expect'] = { outcome: 'complete', downloaded: 1 };
 const quiet: Night['expect'] = { outcome: 'complete', downloaded: 0 };
@@ -155,6 +168,24 @@ export const TIME_SCENARIOS: readonly ScriptedScenario[] = [
         expect: { outcome: 'complete', vanished: 1, leftovers: [photo(4)] },
       },
       { change: leaveSite, nasClockMs: -365 * DAY_MS, expect: quiet },
+      { change: leaveSite, expect: quiet },
+    ],
+  },
+  {
+    name: 'nas-clock-years-ahead-for-a-night',
+    about: 'The clock of the NAS is ten years ahead for one night; versions are kept for 30 days, what has gone for 90',
+    ownOnly: 'it is about the clock of the machine',
+    run: { deletion: { rule: 'delete', days: 90 }, versions: WITHIN_30_DAYS },
+    nights: [
+      {
+        change: (site) => {
+          site.remove(photo(4));
+          edit(MINUTE_MS)(site);
+        },
+        expect: { outcome: 'complete', downloaded: 1, vanished: 1, leftovers: [photo(4)] },
+      },
+      { change: leaveSite, expect: quiet },
+      { change: leaveSite, nasClockMs: 3650 * DAY_MS, expect: quiet },
       { change: leaveSite, expect: quiet },
     ],
   },
