@@ -149,7 +149,8 @@ export function reading(
   const past = openPastReading(resolve(command.stateDir), settings.name);
   if (past === undefined) return refuse(context, 'versions.none');
   try {
-    return work(past);
+    // All of it as it was when it was begun, whatever a prune does meanwhile.
+    return past.db.transaction(() => work(past))();
   } finally {
     past.close();
   }

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { link, lstat, lutimes, mkdir, open, readdir, realpath, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, realpath, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 
 /** An open file, as far as the target uses one. */
 export interface TargetFile {
@@ -17,7 +17,6 @@ export interface TargetFs {
   link(existing: string, path: string): Promise<void>;
   mkdir(path: string, options: { mode: number }): Promise<unknown>;
   lstat(path: string): Promise<Stats>;
-  lutimes(path: string, accessed: Date, modified: Date): Promise<void>;
   readdir(path: string): Promise<string[]>;
   realpath(path: string): Promise<string>;
   rename(from: string, to: string): Promise<void>;
@@ -29,7 +28,6 @@ export interface TargetFs {
 export const systemFs: TargetFs = {
   link,
   lstat,
-  lutimes,
   mkdir,
   open,
   readdir,

@@ -158,13 +158,6 @@ export class Target {
     return (await lstatIfAny(this.#disk, join(this.#disk.root, name)))?.isFile() === true;
   }
 
-  /** Sets the time of modification of a file that is there. */
-  async setModified(path: LocalPath, modifiedMs: number): Promise<void> {
-    const place = (await this.#find(path)) ?? join(this.#opened.current, path);
-    const time = new Date(modifiedMs);
-    await this.#disk.attempt(place, () => this.#disk.fs.lutimes(place, time, time));
-  }
-
   /** A part by the caller's id (letters, digits, `-`, `_`, at most 64): new, or what an earlier transfer left. */
   async openPart(id: string): Promise<Part> {
     return new Part(this.#partHost, id, this.#partPath(id), await this.#leftPart(id));

@@ -34,7 +34,6 @@ export class FailingDisk {
       link: async (...args) => (meet('link'), real.link(...args)),
       mkdir: async (...args) => (meet(), real.mkdir(...args)),
       lstat: async (...args) => (meet(), real.lstat(...args)),
-      lutimes: async (...args) => (meet(), real.lutimes(...args)),
       readdir: async (...args) => (meet(), real.readdir(...args)),
       realpath: async (...args) => (meet(), real.realpath(...args)),
       rename: async (...args) => (meet('rename'), real.rename(...args)),

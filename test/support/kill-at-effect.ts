@@ -71,7 +71,6 @@ Object.assign(systemFs, {
   },
   link: (from, to) => after(real.link(from, to), `link ${nameOf(to)}`),
   mkdir: (path, options) => after(real.mkdir(path, options), `mkdir ${nameOf(path)}`),
-  lutimes: (path, ...times) => after(real.lutimes(path, ...times), `lutimes ${nameOf(path)}`),
   rename: (from, to) => after(real.rename(from, to), `rename ${nameOf(from)} ${nameOf(to)}`),
   rmdir: (path) => after(real.rmdir(path), `rmdir ${nameOf(path)}`),
   unlink: (path) => after(real.unlink(path), `unlink ${nameOf(path)}`),

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { isBackupError } from '../../errors.ts';
 import type { SourceSettings } from '../../settings/task-settings.ts';
+import { BROWSED_FOLDERS_MAX } from '../../tasks/browse-source.ts';
 import { folderRoots, listLocalFolder, makeLocalFolder } from '../../tasks/local-folders.ts';
 import type { FolderRoot } from '../../tasks/local-folders.ts';
 import type { Text } from '../../text.ts';
@@ -53,10 +54,16 @@ export async function browseRemote(
     });
     const files = text.t('count.files', { count: listing.fileCount });
     const isSeen = rows.some((row) => row.isChosen);
+    const isLong = rows.length >= BROWSED_FOLDERS_MAX;
     const empty = rows.length === 0 ? text.t('wz.nofolders', { files }) : '';
     // Where the chosen folder is not in sight, the open one is meant.
     const choiceHere = isSeen ? {} : { isHereChosen: true, chosen: base.path };
-    return { ...base, ...choiceHere, rows, note: listing.isComplete ? empty : text.t('wz.partlisting') };
+    return {
+      ...base,
+      ...choiceHere,
+      rows,
+      note: listing.isComplete ? empty : text.t(isLong ? 'wz.partfolder' : 'wz.partlisting'),
+    };
   } catch (error) {
     if (!isBackupError(error)) throw error;
     const { host, port } = source;
