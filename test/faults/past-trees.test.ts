@@ -152,6 +152,17 @@ describe('The tree as a run has left it whose disk failed', () => {
     assert.ok(failed >= 4, `${failed} runs failed`);
   });
 
+  it('holds no record of a file that was not renamed into its place', async () => {
+    fixture.tree.writeFile('/page.html', 'first');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+    fixture.tree.writeFile('/page.html', 'second');
+    disk.failAt(1, true, 'link', 'rename');
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'failed');
+    disk.failAt(undefined);
+    fixture.assertInvariants();
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');
+  });
+
   it('does not lack it either where the next run fails before it can look', async () => {
     fixture.tree.writeFile('/page.html', 'first');
     assert.equal((await fixture.run(ARCHIVE)).outcome, 'complete');

@@ -23,7 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
       await this.#place(arrival);
 `,
     tests: ['faults/past-trees.test.ts'],
-    pattern: 'holds no record of a file',
+    pattern: 'was not renamed into its place',
   },
   {
     name: 'no size check',

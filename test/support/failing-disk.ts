@@ -4,17 +4,19 @@ import type { TargetFile, TargetFs } from '../../src/local/target-fs.ts';
 
 const real: TargetFs = { ...systemFs };
 
+type AwaitedCall = 'link' | 'rename';
+
 /** Stands between the target and the disk, and lets calls fail. One at a time in a process; `remove` takes it away. */
 export class FailingDisk {
   /** Since the last `failAt`. */
   calls = 0;
-  #from: keyof TargetFs | undefined;
+  #awaited: readonly AwaitedCall[] = [];
   #failsAt: (call: number) => boolean = () => false;
 
   constructor() {
-    const meet = (name?: keyof TargetFs): void => {
-      if (this.#from !== undefined && name !== this.#from) return;
-      this.#from = undefined;
+    const meet = (name?: AwaitedCall): void => {
+      if (name === this.#awaited[0]) this.#awaited = this.#awaited.slice(1);
+      if (this.#awaited.length > 0) return;
       if (!this.#failsAt(++this.calls)) return;
       throw Object.assign(new Error('EIO: injected'), { errno: -constants.errno.EIO, code: 'EIO', syscall: 'test' });
     };
@@ -43,11 +45,13 @@ export class FailingDisk {
     } satisfies TargetFs);
   }
 
-  /** EIO at the nth call from now on; `lasts`: and at every later one. `from`: calls count from the
-   * first of that name on. undefined: never. */
-  failAt(nth: number | undefined, lasts = false, from?: 'link' | 'rename'): void {
+  /**
+   * EIO at the nth call from now on; `lasts`: and at every later one. undefined: never. Where `from` is given, the first call is
+   * the last of these, once they have come one after the other, whatever lies between.
+   */
+  failAt(nth: number | undefined, lasts = false, ...from: readonly AwaitedCall[]): void {
     this.calls = 0;
-    this.#from = from;
+    this.#awaited = from;
     this.#failsAt = nth === undefined ? () => false : (call) => call === nth || (lasts && call > nth);
   }
 
