@@ -14,7 +14,7 @@ import { openPastReading } from '../state/past-reading.ts';
 import type { PastReading } from '../state/past-reading.ts';
 import { RestorePoints } from '../state/restore-points.ts';
 import type { RestorePoint } from '../state/restore-points.ts';
-import { openTaskDatabase } from '../state/task-database.ts';
+import { openTaskDatabase, openTaskDatabaseForCare } from '../state/task-database.ts';
 import { VersionTree } from '../state/version-tree.ts';
 import type { PastFile } from '../state/version-tree.ts';
 import type { CommandContext } from './command-context.ts';
@@ -112,7 +112,7 @@ export async function runPrune(
       return EXIT_CODES.complete;
     });
   }
-  const database = openTaskDatabase(resolve(command.stateDir), settings.name);
+  const database = openTaskDatabaseForCare(resolve(command.stateDir), settings.name);
   try {
     const { db, marker } = database;
     const target = await Target.open({ folder: settings.target.folder, marker, isKnown: true });

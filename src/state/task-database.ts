@@ -54,14 +54,16 @@ export function holdTaskLock(stateDir: string, name: string): () => void {
 }
 
 /**
- * The same for work beside runs that takes a moment: a run that begins meanwhile waits for its end instead of failing. Throws
- * `already-running` where a run, or other such work, is under way.
+ * The same for work beside runs that deletes versions: a run that begins meanwhile waits for its end instead of failing, and
+ * each commit survives a power cut. Throws `already-running` where a run, or other such work, is under way.
  */
 export function openTaskDatabaseForCare(stateDir: string, name: string): TaskDatabase {
   const path = taskDatabasePath(stateDir, name);
   const release = holdLock(careLockPath(path), join(stateDir, 'tasks'), name);
   try {
     const database = openTaskDatabase(stateDir, name);
+    // What it deletes must not be claimed again after a power cut: each commit waits for the disk.
+    database.db.pragma('synchronous = FULL');
     return {
       ...database,
       close() {

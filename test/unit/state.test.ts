@@ -28,7 +28,12 @@ import type { FileRecord } from '../../src/state/file-index.ts';
 import { openHostLimits } from '../../src/state/host-limits.ts';
 import { TASK_MIGRATIONS } from '../../src/state/migrations/task-migrations.ts';
 import { RUN_EVENTS_MAX, RunLog } from '../../src/state/run-log.ts';
-import { openTaskDatabase, openTaskDatabaseCopy, taskDatabasePath } from '../../src/state/task-database.ts';
+import {
+  openTaskDatabase,
+  openTaskDatabaseForCare,
+  openTaskDatabaseCopy,
+  taskDatabasePath,
+} from '../../src/state/task-database.ts';
 
 let folder: string;
 let count = 0;
@@ -180,6 +185,12 @@ describe('the database of a task', () => {
     assert.throws(() => openTaskDatabase(stateDir, 'shop'), withCode('state-unreadable'));
     rmSync(path);
     openTaskDatabase(stateDir, 'shop').close();
+  });
+
+  it('waits for the disk at each commit where versions are deleted: no row comes back after a power cut', () => {
+    const held = openTaskDatabaseForCare(newStateDir(), 'shop');
+    assert.equal(held.db.pragma('synchronous', { simple: true }), 2);
+    held.close();
   });
 
   it('has an identity of its own that stays', () => {
