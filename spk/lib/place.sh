@@ -11,7 +11,7 @@ STATE=$VAR/data
 ANSWERS=$VAR/answers.conf
 # What the program prints: a crash leaves its trace here. Its own log lies in STATE.
 OUTPUT=$VAR/site-backup.out
-# `<process> <start time>`; see running_pid.
+# `<process> <start time>@<boot>`; see running_pid.
 PID_FILE=$VAR/site-backup.pid
 # Written by the program as soon as it answers.
 READY=$STATE/ready

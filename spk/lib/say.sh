@@ -14,6 +14,7 @@ text() {
 		needs-repair) echo "La base de données de Site Backup ne peut pas être ouverte. Ouvrez Site Backup : sa page dit ce qui ne va pas et ce que vous pouvez faire." ;;
 		setup-code) echo "Ouvrez http://$2/ et saisissez ce code pour créer le premier compte : $3. Il est valable une heure ; un redémarrage du paquet en donne un autre." ;;
 		setup-done) echo "Aucun code n’est attendu : il existe déjà un compte, ou Site Backup est ouvert par DSM." ;;
+		by-root) echo "Démarrez Site Backup dans le Centre de paquets, ou tapez : sudo synopkg start $2. Démarré par root, il laisserait des fichiers qu’il ne pourrait plus utiliser." ;;
 		not-running) echo "Site Backup est arrêté. Démarrez-le dans le Centre de paquets." ;;
 		wrong-user) echo "Les données de Site Backup n’appartiennent qu’à l’utilisateur $2. Tapez : sudo -u $2 site-backup $3" ;;
 		esac
@@ -29,6 +30,7 @@ text() {
 		needs-repair) echo "The database of Site Backup cannot be opened. Open Site Backup: its page says what is wrong and what you can do." ;;
 		setup-code) echo "Open http://$2/ and enter this code to create the first account: $3. It is valid for one hour; starting the package again gives another one." ;;
 		setup-done) echo "No code is asked for: there is an account already, or Site Backup is opened from DSM." ;;
+		by-root) echo "Start Site Backup in Package Center, or type: sudo synopkg start $2. Started by root, it would leave files that it could not use later." ;;
 		not-running) echo "Site Backup is not running. Start it in Package Center." ;;
 		wrong-user) echo "The data of Site Backup belongs to the user $2 alone. Type: sudo -u $2 site-backup $3" ;;
 		esac

@@ -8,13 +8,14 @@ STOP_SECONDS_MAX=30
 KILL_SECONDS_MAX=5
 OUTPUT_LINES_MAX=12
 
-# Prints when process $1 was started, in the kernel's clock ticks (proc(5), field 22); false where it has gone.
+# Prints when process $1 was started: clock ticks (proc(5), field 22), and the boot that they count from, because numbers
+# and ticks are much alike from one boot to the next. False where it has gone.
 started_at() {
 	line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
 	# The program's name stands in brackets and may hold anything; the state behind it is Z for a process that is dead.
 	# shellcheck disable=SC2086
 	set -- ${line##*) }
-	[ "$1" != Z ] && echo "${20}"
+	[ "$1" != Z ] && echo "${20}@$(cat /proc/sys/kernel/random/boot_id)"
 }
 
 # Prints the process of the service; false where it does not run. A number that another process has got is not it.
@@ -35,6 +36,11 @@ now_s() {
 
 # Tells in Package Center's dialog what stands in the way of a start; false where something does.
 can_start() {
+	# By hand, and not by Package Center, which is never root here: what root makes the service cannot use later.
+	if [ -z "${SYNOPKG_PKGNAME:-}" ] && [ "$(id -u)" = 0 ]; then
+		tell by-root "$PACKAGE"
+		return 1
+	fi
 	if ! find_node "$TARGET/app"; then
 		tell node-missing
 		return 1
@@ -62,7 +68,8 @@ start_service() {
 	access=$(value_of access "$ANSWERS")
 	share=$(value_of share "$ANSWERS")
 	case ${SYNOPKG_DSM_LANGUAGE:-enu} in fre) locale=fr_FR.UTF-8 ;; *) locale=en_US.UTF-8 ;; esac
-	size=$(wc -c <"$OUTPUT" 2>/dev/null || echo 0)
+	size=0
+	[ ! -f "$OUTPUT" ] || size=$(wc -c <"$OUTPUT")
 	(
 		umask 077
 		cd "$STATE" || exit 1
@@ -101,14 +108,19 @@ await_answer() {
 	return 0
 }
 
-# Notes the version of the package that uses the state from now on; preupgrade compares.
+# Notes the version of the package that uses the state; preupgrade compares.
 remember_version() {
-	version=${SYNOPKG_PKGVER:-$(sed -n 's/^version="\(.*\)"$/\1/p' "/var/packages/$PACKAGE/INFO" 2>/dev/null)}
 	# A damaged state, or a newer one, is shown by a page that leaves it as it is.
-	[ -z "$version" ] || [ "$(value_of state "$READY")" != open ] || echo "$version" >"$USED_BY"
+	[ "$(value_of state "$READY")" = open ] || return 0
+	# Of what is installed: within an upgrade SYNOPKG_PKGVER may be that of the package to come.
+	version=$(sed -n 's/^version="\(.*\)"$/\1/p' "/var/packages/$PACKAGE/INFO" 2>/dev/null)
+	version=${version:-${SYNOPKG_PKGVER:-}}
+	[ -z "$version" ] || echo "$version" >"$USED_BY"
 }
 
 stop_service() {
+	# The start may not have waited for the answer, or the page of the repair may have led to it.
+	remember_version
 	if pid=$(running_pid); then
 		kill -TERM "$pid" 2>/dev/null
 		if ! await_end "$STOP_SECONDS_MAX"; then

@@ -1,6 +1,6 @@
 /** What goes wrong around the service on a NAS, and the sentence in Package Center's dialog for each. */
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, before, beforeEach, describe, it } from 'node:test';
 import { until } from '../support/browser-fixture.ts';
 import { nodeProgram, startFakeNas, whyNasIsMissing } from './fake-nas.ts';
@@ -9,7 +9,8 @@ import { PackageCenter } from './package-center.ts';
 import { spkForTests } from './spk-for-tests.ts';
 
 const NODE = '/var/packages/Node.js_v22/target/usr/local/bin/node';
-const MOMENT_MS = 10_000;
+/** Long: a machine that is busy with other tests takes its time. */
+const MOMENT_MS = 60_000;
 
 const skip = whyNasIsMissing() ?? false;
 
@@ -77,6 +78,25 @@ describe('the service of the package', { skip }, () => {
     assert.equal(await isAlive(other), true);
   });
 
+  it('is not taken for a process that got its number, at the same moment, after the NAS had lost its power', async () => {
+    await nas.must(['sh', '-c', 'sleep 300 >/dev/null 2>&1 & echo $! >/tmp/other.pid'], { user: center.user });
+    const other = readFileSync(nas.file('/tmp/other.pid'), 'latin1').trim();
+    assert.equal((await center.start()).isDone, true);
+    const [, began = ''] = pidFile().trim().split(' ');
+    const [, boot = ''] = began.split('@');
+    const ticks = (await nas.must(['cat', `/proc/${other}/stat`])).split(' ')[21] ?? '';
+    assert.equal((await center.stop()).isDone, true);
+    writeFileSync(inVar('site-backup.pid'), `${other} ${ticks}@${boot}\n`);
+    assert.equal(await center.status(), 0, 'this is how the service is known');
+    writeFileSync(
+      inVar('site-backup.pid'),
+      `${other} ${ticks}@${boot.replace(/^./, (first) => (first === '0' ? '1' : '0'))}\n`,
+    );
+    assert.equal(await center.status(), 1);
+    assert.equal((await center.stop()).isDone, true);
+    assert.equal(await isAlive(other), true);
+  });
+
   it('is not misled by a pid file that is empty, cut off or nonsense', async () => {
     for (const content of ['', '\n', '12', 'x y', '../../1 1']) {
       writeFileSync(inVar('site-backup.pid'), content);
@@ -125,7 +145,7 @@ describe('the service of the package', { skip }, () => {
 
   it('says that its port is used by another program', async () => {
     const script = `require('node:net').createServer().listen(8377, () => process.stdout.write('ready'))`;
-    const blocker = nas.run([NODE, '-e', script], { timeoutMs: MOMENT_MS * 3 });
+    const blocker = nas.run([NODE, '-e', script], { timeoutMs: MOMENT_MS * 5 });
     await until(
       async () => (await nas.run(['grep', '-qi', ':20B9 ', '/proc/net/tcp6'])).code === 0,
       MOMENT_MS,
@@ -189,6 +209,23 @@ describe('the service of the package', { skip }, () => {
     writeFileSync(inVar('used-by-version'), '0.0.9-0001\n');
     await center.start();
     assert.equal(readFileSync(inVar('used-by-version'), 'utf8'), '0.0.9-0001\n');
+  });
+
+  it('notes the version that uses the databases where its start took longer than Package Center waits', async () => {
+    assert.equal((await center.start()).isDone, true);
+    // So it is when nobody waited for the answer, or when the page of the repair has opened the databases meanwhile.
+    rmSync(inVar('used-by-version'));
+    assert.equal((await center.stop()).isDone, true);
+    assert.equal(readFileSync(inVar('used-by-version'), 'utf8'), '0.1.0-0001\n');
+  });
+
+  it('is not started by root past Package Center, whose files it could not use later', async () => {
+    const byHand = await nas.run(['/var/packages/SiteBackup/scripts/start-stop-status', 'start']);
+    assert.equal(byHand.code, 1);
+    assert.match(byHand.stderr, /sudo synopkg start SiteBackup/);
+    assert.equal(await center.status(), 3);
+    assert.equal(await nas.must(['find', center.place('var'), '-user', 'root']), '');
+    assert.equal((await center.start()).isDone, true);
   });
 
   it('takes the names that DSM takes for a shared folder, in the wizards of both languages, and no other', async () => {
