@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { Writable } from 'node:stream';
 import { BackupError } from '../../src/errors.ts';
@@ -178,19 +179,23 @@ describe('A download', () => {
     });
   });
 
-  it('fails where the sink was destroyed, before or during it', async () => {
-    await withFile({}, 30, async (session, server) => {
-      server.tree.writeFile('/large', Buffer.alloc(20_000_000, 1));
-      const gone = new Basket();
-      gone.destroy();
-      assert.equal((await failure(session.download(FILE, gone, 0))).code, 'transfer-aborted');
-      const going = new Basket(5);
-      setTimeout(() => going.destroy(), 20);
-      const error = await failure(session.download('/large' as RemotePath, going, 0));
-      assert.equal(error.code, 'transfer-aborted');
-      assert.equal(await session.download(FILE, new Basket(), 0), SIZE_BYTES);
+  for (const tls of ['none', 'explicit'] as const) {
+    it(`fails where the sink is destroyed, at whatever moment, and the session goes on (tls: ${tls})`, async () => {
+      await withFile({ tls }, 30, async (session, server) => {
+        server.tree.writeFile('/large', Buffer.alloc(20_000_000, 1));
+        const large = '/large' as RemotePath;
+        for (const moment of ['before', 'while it connects', 'in the middle'] as const) {
+          const sink = new Basket(5);
+          if (moment === 'before') sink.destroy();
+          const failing = failure(session.download(large, sink, 0));
+          if (moment === 'in the middle') await once(sink, 'begun');
+          sink.destroy();
+          assert.equal((await failing).code, 'transfer-aborted', moment);
+          assert.equal(await session.download(FILE, new Basket(), 0), SIZE_BYTES, moment);
+        }
+      });
     });
-  });
+  }
 });
 
 describe('Asking for one file', () => {

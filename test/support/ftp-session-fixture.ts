@@ -88,7 +88,7 @@ export async function listFolder(session: RemoteSession, path: string): Promise<
   return { listing, entries, names: entries.map((entry) => entry.name).sort() };
 }
 
-/** Takes what is downloaded; `delayMs` makes every write as slow as a bad disk. */
+/** Takes what is downloaded; `delayMs` makes every write as slow as a bad disk. Emits `begun` at the first byte. */
 export class Basket extends Writable {
   sizeBytes = 0;
   readonly #hash = createHash('sha256');
@@ -109,6 +109,7 @@ export class Basket extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    if (this.sizeBytes === 0) this.emit('begun');
     this.sizeBytes += chunk.length;
     this.#hash.update(chunk);
     if (this.sizeBytes < 4_000_000) this.#chunks.push(chunk);

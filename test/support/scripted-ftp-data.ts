@@ -84,6 +84,8 @@ export async function startTls(raw: Socket, secureContext: SecureContext): Promi
   socket.on('error', failed);
   // A TLS socket without a TLS server tells the errors of its handshake here alone.
   socket.on('_tlsError', failed);
+  // Half-open, it would wait on for a client that has left in the middle of the handshake.
+  socket.once('end', failed);
   const isSecure = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(failed, HANDSHAKE_TIMEOUT_MS);
     socket.once('secure', () => {
@@ -95,6 +97,7 @@ export async function startTls(raw: Socket, secureContext: SecureContext): Promi
       resolve(false);
     });
   });
+  socket.off('end', failed);
   return isSecure ? socket : undefined;
 }
 

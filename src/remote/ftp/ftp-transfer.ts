@@ -107,7 +107,14 @@ export class FtpTransfer {
   abort(error: Error): void {
     if (this.#abortError !== undefined) return;
     this.#abortError = error;
-    this.#onDataError(error);
+    const { socket } = this.#data;
+    if (!socket.connecting) this.#onDataError(error);
+    else {
+      // A server that no connection reaches would not answer before its own patience ends, and the session be lost.
+      socket.once('connect', () => {
+        this.#onDataError(error);
+      });
+    }
   }
 
   #listen(): void {
