@@ -78,7 +78,7 @@ describe('the architecture', () => {
     assert.deepEqual(faults, []);
   });
 
-  it('lets only tasks, main and cli open a source', () => {
+  it('lets only tasks, service and cli open a source', () => {
     const faults = imports
       .filter(
         ({ specifier, part }) => specifier.endsWith('/open-source.ts') && !['tasks', 'service', 'cli'].includes(part),
@@ -103,6 +103,20 @@ describe('the architecture', () => {
       })
       .map(({ file, specifier }) => `${file} imports ${specifier}`);
     assert.deepEqual(faults, []);
+  });
+
+  it('has no circle of imports, not even of types', () => {
+    let left = new Map(files.map((file) => [relative(SRC, file), [] as string[]]));
+    for (const { file, specifier } of imports) {
+      if (specifier.startsWith('.')) left.get(file)?.push(relative(SRC, resolve(SRC, dirname(file), specifier)));
+    }
+    // Whatever imports nothing that is left can be taken away; what cannot, in the end, stands in a circle or above one.
+    for (let before = Infinity; left.size < before;) {
+      before = left.size;
+      const known = left;
+      left = new Map([...known].filter(([, imported]) => imported.some((file) => known.has(file))));
+    }
+    assert.deepEqual([...left.keys()], []);
   });
 
   it('has no file for odds and ends', () => {
