@@ -25,6 +25,8 @@ interface Expected {
   /** Exact to the second, where the server has told it so. */
   readonly exactMs: number | undefined;
   readonly unique: string | undefined;
+  /** What the server said when asked right before the transfer. */
+  readonly told: RemoteStat | undefined;
 }
 
 /** What one step is about. */
@@ -57,11 +59,15 @@ export class FileTransfer {
   async transfer(session: RemoteSession, step: Step, attempt: number): Promise<void> {
     const subject = this.#subject(step);
     const { entry, path } = subject;
-    this.#context.progress.currentPath = decodeRemoteName(path);
-    this.#context.progress.touch();
+    const { clock, progress } = this.#context;
+    progress.currentPath = decodeRemoteName(path);
+    progress.touch();
 
     const hasStat = session.capabilities.hasStat;
-    const isDoubtful = step.action === 'recheck' || attempt > 1 || isCoarseAndYoung(entry, this.#context.clock.nowMs());
+    // Without its exact time, a large file that breaks off could not be gone on with.
+    const isLargeAndCoarse = entry.precision !== 'second' && entry.sizeBytes >= RESUME_BYTES_MIN;
+    const isDoubtful =
+      step.action === 'recheck' || attempt > 1 || isLargeAndCoarse || isCoarseAndYoung(entry, clock.nowMs());
     const before = hasStat && isDoubtful ? await session.stat(path) : undefined;
     if (step.action === 'recheck' && this.#isSettledBy(subject, before)) return;
 
@@ -69,9 +75,10 @@ export class FileTransfer {
       sizeBytes: before?.sizeBytes ?? entry.sizeBytes,
       exactMs: exactMs(before) ?? (entry.precision === 'second' ? entry.stampMs : undefined),
       unique: before?.unique ?? entry.unique,
+      told: before,
     };
     await this.#waitForTick(expected);
-    await this.#bring(session, subject, expected);
+    await this.#bring(session, this.#underItsIdentity(subject, before), expected);
   }
 
   #subject(step: Step): Subject {
@@ -106,6 +113,14 @@ export class FileTransfer {
     return isSame;
   }
 
+  /** Another file may lie there since the listing: neither part nor record may bear the identity of the one listed. */
+  #underItsIdentity(subject: Subject, told: RemoteStat | undefined): Subject {
+    const { step, entry } = subject;
+    if (told?.unique === undefined || entry.unique === undefined || told.unique === entry.unique) return subject;
+    this.#context.tables.setOtherUnique(step.runFolderId, step.name, told.unique);
+    return { ...subject, entry: { ...entry, unique: told.unique } };
+  }
+
   async #bring(session: RemoteSession, subject: Subject, expected: Expected): Promise<void> {
     const { clock, settings, progress } = this.#context;
     const { step, entry, path, record } = subject;
@@ -120,7 +135,8 @@ export class FileTransfer {
       assertUnchanged(expected, after, entry, readMs);
       const modifiedMs = exactMs(after) ?? expected.exactMs ?? entry.stampMs;
       const finished = await part.finish({ sizeBytes: expected.sizeBytes, modifiedMs });
-      const isUnsettled = isUnsettledAfterRead(entry, exactMs(after) ?? expected.exactMs, readMs);
+      const isUnsettled =
+        isUnsettledAfterRead(entry, exactMs(after) ?? expected.exactMs, readMs) || isOtherThanListed(entry, expected);
       if (finished.sizeBytes === 0 && (record?.sizeBytes ?? 0) > 0)
         this.#context.notice('file-emptied', path, undefined);
       await this.#recorder.add(step, part, { ...finished, modifiedMs, isUnsettled });
@@ -163,9 +179,13 @@ export class FileTransfer {
       shown.beginAt(startAt);
       await session.download(path, sink, startAt);
     };
-    // Behind an equal coarse stamp the file may be another by now: its exact time has to be that of what is here.
+    // The file may be another than the listed one by now, or behind an equal coarse stamp: the exact time that the server
+    // tells has to be that of what is here.
+    const toldMs = exactMs(expected.told);
     const isOfSameFile =
-      !isCoarseAndYoung(entry, clock.nowMs()) || (expected.exactMs !== undefined && part.leftMs === expected.exactMs);
+      toldMs === undefined
+        ? !isCoarseAndYoung(entry, clock.nowMs())
+        : part.leftMs === toldMs || (entry.precision === 'second' && entry.stampMs === toldMs);
     const canResume =
       session.capabilities.hasRestart &&
       isOfSameFile &&
@@ -221,6 +241,15 @@ function exactMs(stat: RemoteStat | undefined): number | undefined {
 function isCoarseAndYoung(entry: EntryRow, nowMs: number): boolean {
   if (entry.precision === 'second') return false;
   return entry.stampMs === undefined || Math.abs(nowMs - entry.stampMs) < COARSE_STAMP_SETTLES_MS;
+}
+
+/** Whether what was brought is not what was listed, so that an equal listing later would say nothing of it. */
+function isOtherThanListed(entry: EntryRow, { sizeBytes, told }: Expected): boolean {
+  const toldMs = exactMs(told);
+  if (sizeBytes !== entry.sizeBytes) return true;
+  if (toldMs === undefined || entry.stampMs === undefined) return false;
+  const apartMs = Math.abs(toldMs - entry.stampMs);
+  return entry.precision === 'second' ? apartMs > 0 : apartMs >= COARSE_STAMP_SETTLES_MS;
 }
 
 /** Throws `changed-meanwhile` where the file is not what it was when the transfer began. */

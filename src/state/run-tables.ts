@@ -216,6 +216,16 @@ export class RunTables {
     return row === undefined ? undefined : entryRow(row);
   }
 
+  /** Under a listed name lies another object now; the listing says nothing any more of what was brought of its folder. */
+  setOtherUnique(runFolderId: number, name: string, unique: string): void {
+    this.transaction(() => {
+      this.#statements
+        .sql('UPDATE run_entry SET unique_id = ? WHERE run_folder_id = ? AND name = ?')
+        .run(unique, runFolderId, name);
+      this.#statements.sql('UPDATE run_folder SET fingerprint = NULL WHERE id = ?').run(runFolderId);
+    });
+  }
+
   /** Forgets a plan that was not finished. */
   clearPlan(): void {
     this.#db.exec(

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
@@ -16,6 +16,8 @@ const CUT_OFF = { sendBytes: CUT_BYTES, finalReply: '426 Connection closed; tran
 /** Bytes that a resumed transfer may repeat: the overlap that proves it, and what had not been written yet. */
 const REPEATED_BYTES_MAX = 0.5 * MIB;
 const BIG = '/video/big.mp4';
+const LONG_AGO_MS = Date.UTC(2026, 0, 5, 12);
+const DAY_MS = 86_400_000;
 
 /** So that a server that says nothing more is given up soon. */
 const SHORT: RunOverrides = { source: { idleSeconds: 0.4 } };
@@ -220,6 +222,38 @@ describe('A file that is not what its listing said any more', () => {
   });
 });
 
+describe('A file of an older release, read while a site was put back to it for a moment', () => {
+  const RELEASES = '/releases';
+  const FILE = '/site/version.php';
+
+  for (const [what, older] of [
+    ['another time', { content: 'version 1', mtimeMs: LONG_AGO_MS - DAY_MS }],
+    ['another size', { content: 'version 0.9', mtimeMs: LONG_AGO_MS }],
+    ['another identity alone', { content: 'version 1', mtimeMs: LONG_AGO_MS }],
+  ] as const) {
+    it(`does not pass for the newer one when that is there again: ${what}`, async () => {
+      await withFixture({}, async (fixture) => {
+        const { tree } = fixture;
+        const change = (to: 'old' | 'new', from: 'old' | 'new'): void => {
+          tree.rename(FILE, `${RELEASES}/${from}.php`);
+          tree.rename(`${RELEASES}/${to}.php`, FILE);
+        };
+        tree.writeFile(FILE, 'version 2', { mtimeMs: LONG_AGO_MS });
+        tree.writeFile(`${RELEASES}/old.php`, older.content, { mtimeMs: older.mtimeMs });
+        const run = (): void => {
+          change('old', 'new');
+        };
+        fixture.server.addFault({ command: 'RETR', path: FILE, nth: 1 }, { run });
+        await fixture.run({ exclude: [RELEASES] });
+        change('new', 'old');
+        const report = await fixture.run({ exclude: [RELEASES] });
+        assert.equal(report.outcome, 'complete');
+        assert.equal(readFileSync(join(fixture.current, FILE), 'utf8'), 'version 2');
+      });
+    });
+  }
+});
+
 describe('A large file that breaks off', () => {
   async function withBig(
     options: Partial<ScriptedServerOptions>,
@@ -305,6 +339,29 @@ describe('A large file that breaks off', () => {
       assert.deepEqual(partsLeft(fixture), [], 'what was left of the other content has been removed');
     });
   });
+
+  for (const [what, options] of [
+    ['exactly', {}],
+    ['by the day', { hasMlsd: false, hasMlst: false }],
+  ] as const) {
+    it(`is not gone on with once it was edited within its size, on a server that lists times ${what}`, async () => {
+      await withBig(options, async (fixture) => {
+        const original = Buffer.alloc(BIG_BYTES, 'a');
+        // Only what has arrived is another now, and not the part of it that proves a resumed transfer.
+        const edited = Buffer.from(original);
+        edited.write('edited');
+        fixture.tree.writeFile(BIG, original, { mtimeMs: LONG_AGO_MS });
+        const run = (): void => {
+          if (fixture.retrievals().get(BIG) === 1)
+            fixture.tree.writeFile(BIG, edited, { mtimeMs: LONG_AGO_MS + DAY_MS });
+        };
+        fixture.server.addFault({ command: ['MLST', 'MDTM'], path: BIG }, { run });
+        assert.equal((await fixture.run()).outcome, 'complete');
+        assert.ok(!wasResumed(fixture));
+        fixture.assertCurrentEquals({ timePrecisionMs: 60_000 });
+      });
+    });
+  }
 
   it('is not gone on with in another content, whatever the server says of its size and time', async () => {
     await withBig({ uniqueFacts: false }, async (fixture) => {
