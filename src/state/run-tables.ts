@@ -164,9 +164,13 @@ export class RunTables {
       );
   }
 
+  /** One that was listed and not seen whole stays that: what fails of it later may come right, and it would look whole. */
   setFailed(runFolderId: number, code: string, detail: string | undefined): void {
     this.#statements
-      .sql(`UPDATE run_folder SET state = 'failed', incomplete = ?, detail = ? WHERE id = ?`)
+      .sql(
+        `UPDATE run_folder SET state = 'failed', incomplete = ?, detail = ?
+         WHERE id = ? AND (state <> 'listed' OR incomplete IS NULL)`,
+      )
       .run(code, detail ?? null, runFolderId);
   }
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import assert from 'node:assert/strict';
@@ -314,6 +315,29 @@ describe('A server that goes away in the middle of a run', () => {
 
       fixture.server.faults.length = 0;
       await fixture.runUntilEqual(AWAY);
+    });
+  });
+
+  it('does not make a folder whole that was cut short, because it could not be made here at first', async () => {
+    await withFixture({}, async (fixture) => {
+      await fixture.run();
+      writeSite(fixture, 'second');
+      for (let i = 0; i < 9; i++) fixture.tree.writeFile(`/many/f${i}`, 'm');
+      const cut = { truncateListing: { lines: 6, reply: '226 Output truncated to 6 matches' } };
+      fixture.server.addFault({ command: ['MLSD', 'LIST'], path: '/many' }, cut);
+      const inTheWay = join(fixture.current, 'many');
+      symlinkSync('nowhere', inTheWay);
+      const stop = new AbortController();
+      const run = (): void => {
+        stop.abort();
+      };
+      fixture.server.addFault({ command: 'RETR', nth: 1 }, { run });
+      assert.equal((await fixture.run({ signal: stop.signal })).outcome, 'cancelled');
+
+      unlinkSync(inTheWay);
+      const resumed = await fixture.run();
+      assert.ok(fixture.notices().includes('run-resumed'));
+      assert.deepEqual(describeFailures(resumed), ['listing-truncated /many']);
     });
   });
 
