@@ -47,7 +47,7 @@ export interface SpkParts {
 }
 
 /** The members of package.tgz. */
-export function targetFiles(parts: SpkParts): readonly TarFile[] {
+function targetFiles(parts: SpkParts): readonly TarFile[] {
   const native = parts.native.map(({ fileName, bytes }) => ({ path: `app/native/${fileName}`, mode: 0o644, bytes }));
   const thirdParty = { path: 'THIRD-PARTY.txt', mode: 0o644, bytes: Buffer.from(parts.thirdParty) };
   const folders = TARGET_FOLDERS.flatMap(([from, to]) => filesOf(parts.root, from, to));

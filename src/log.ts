@@ -17,7 +17,7 @@ export interface Logger {
 }
 
 /** A log file that reaches this size is put aside as `<file>.1`, and so on up to LOG_FILES_MAX files in all. */
-export const LOG_FILE_BYTES_MAX = 10 * 1024 * 1024;
+const LOG_FILE_BYTES_MAX = 10 * 1024 * 1024;
 export const LOG_FILES_MAX = 5;
 
 export interface LogOptions {

@@ -8,7 +8,7 @@ export const REDRAW_MS = 200;
 export const PLAIN_LINE_MS = 10_000;
 
 /** The numbers as one line of words. */
-export function progressSummary(p: ProgressSnapshot, text: Text): string {
+function progressSummary(p: ProgressSnapshot, text: Text): string {
   if (p.stage === 'scanning') {
     if (p.foldersListed === 0) return text.t('progress.scanning-begins');
     return text.t('progress.scanning', {

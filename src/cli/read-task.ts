@@ -9,7 +9,7 @@ import { jsonFault } from './json-fault.ts';
 import { printable } from './printable.ts';
 
 /** Larger files are not tasks. */
-export const TASK_FILE_BYTES_MAX = 1024 * 1024;
+const TASK_FILE_BYTES_MAX = 1024 * 1024;
 
 /** Reads a task file. All that is wrong with it comes back at once. */
 export function readTask(

@@ -6,7 +6,7 @@ import type { Text, TextFacts } from '../text.ts';
 import { printable } from './printable.ts';
 
 /** Paths shown for each cause; the report counts them all. */
-export const PATHS_PER_CAUSE_MAX = 5;
+const PATHS_PER_CAUSE_MAX = 5;
 
 export const EXIT_CODES: Readonly<Record<RunOutcome, number>> = {
   complete: 0,

@@ -6,7 +6,7 @@ import type { ProofShares } from '../state/proof-tables.ts';
 export type Grade = 'A' | 'B' | 'C' | 'D' | 'E';
 
 /** What a server's grade comes from, each with the best grade that it leaves. Texts: `grade.<reason>`. */
-export const GRADE_REASONS = {
+const GRADE_REASONS = {
   'exact-times': 'A',
   'no-identity': 'B',
   'asked-singly': 'C',

@@ -10,7 +10,7 @@ import type { RunContext } from './run-context.ts';
 /** Fewer files are simply brought again; and no guard holds a run for the share of so few (see guards.ts). */
 export const SHIFT_FILES_MIN = 20;
 /** More than this share of all changed files must have moved alike. */
-export const SHIFT_PERCENT = 90;
+const SHIFT_PERCENT = 90;
 /** Zones lie up to 26 hours apart, in quarters of an hour. */
 const SHIFT_MS_MAX = 26 * 3_600_000;
 const SHIFT_STEP_MS = 15 * 60_000;

@@ -39,7 +39,7 @@ export interface PointLoss {
 }
 
 /** What would be lost with one content of the file `path`. Reads only. */
-export function lookAtContent(
+function lookAtContent(
   database: Database,
   path: string,
   key: ContentKey | undefined,
@@ -56,7 +56,7 @@ export function lookAtContent(
 }
 
 /** What would be lost with the version that run `runId` has left. Reads only. */
-export function lookAtPoint(database: Database, runId: number): PointLoss | DeletionObstacle {
+function lookAtPoint(database: Database, runId: number): PointLoss | DeletionObstacle {
   const points = new RestorePoints(database);
   const point = points.of(runId);
   if (typeof point === 'string' || point.runId !== runId) return 'gone';
@@ -84,7 +84,7 @@ export interface DeleteOptions {
  * Deletes one older content of a file. The trees of the past go on to show the file, and say that it was deleted. Killed in
  * between, nothing is claimed that has gone, and the next deletion or prune goes on.
  */
-export async function deleteContent(
+async function deleteContent(
   options: DeleteOptions,
   path: string,
   key: ContentKey | undefined,
@@ -120,7 +120,7 @@ export async function deleteContent(
 }
 
 /** Deletes one version: it can no longer be gone back to, and what only it needed goes. Killed in between, see `prune`. */
-export async function deletePoint(options: DeleteOptions, runId: number): Promise<PointLoss | DeletionObstacle> {
+async function deletePoint(options: DeleteOptions, runId: number): Promise<PointLoss | DeletionObstacle> {
   const { database, target, nowMs, by, log } = options;
   const loss = lookAtPoint(database, runId);
   if (typeof loss === 'string') return loss;

@@ -11,7 +11,7 @@ export const SHARE_FILES_MIN = 20;
 /** From so many on, two signs together count: a small site whose files have gone and whose new ones all end alike. */
 export const JOINT_FILES_MIN = 5;
 /** A server that shows another identity counts where more than this share of the files has gone or changed, too. */
-export const OTHER_SERVER_PERCENT = 5;
+const OTHER_SERVER_PERCENT = 5;
 
 interface Sign {
   readonly finding: GuardFinding;

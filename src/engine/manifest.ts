@@ -10,7 +10,7 @@ import { readMeta, writeMeta } from '../state/meta.ts';
 import type { TaskDatabase } from '../state/task-database.ts';
 
 /** Of the format of manifest.jsonl. */
-export const MANIFEST_VERSION = 1;
+const MANIFEST_VERSION = 1;
 /** Under it, the index keeps what the manifests say. */
 export const MANIFEST_META_KEY = 'manifest';
 /** Rows whose values are the server's bytes. */
@@ -133,7 +133,7 @@ function placeOf({ kind, values }: ManifestRow): { sha256: Buffer; path: string 
 }
 
 /** Bytes as text that any program can read and turn back: all but printable ASCII, and `%`, as `%XX`. */
-export function encodeBytes(latin1: string): string {
+function encodeBytes(latin1: string): string {
   return latin1.replace(
     /[^\x20-\x24\x26-\x7e]/g,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,

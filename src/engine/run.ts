@@ -53,7 +53,7 @@ import { VersionKeeper, recoverVersions } from './version-keeper.ts';
 /** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
 export const WORK_RESUMED_MS = 24 * 3_600_000;
 
-export const EVENT_DAYS = 90;
+const EVENT_DAYS = 90;
 const DAY_MS = 86_400_000;
 
 /** What a dry run supposes of a target that it does not open. */

@@ -11,7 +11,7 @@ import type { RunContext } from './run-context.ts';
 import type { WorkQueue } from './pool-run.ts';
 
 /** Folders below folders: deeper ones are reported, not followed. */
-export const FOLDER_DEPTH_MAX = 100;
+const FOLDER_DEPTH_MAX = 100;
 /** Entries of one listing held in memory; more are laid into the table as they come. */
 const ENTRIES_HELD_MAX = 2000;
 /** Waiting folders read from the table at a time. */

@@ -22,7 +22,7 @@ const PAGE = 200;
 /** Files of one queue that are passed over because they are larger than what is left to read. */
 const PASSED_OVER_MAX = 2000;
 /** Larger ones are not hashed by the server: it would be busy, and silent, for too long. */
-export const SERVER_HASH_BYTES_MAX = 1024 * 1024 * 1024;
+const SERVER_HASH_BYTES_MAX = 1024 * 1024 * 1024;
 /** After so many alarms the point is made. */
 export const ALARMS_MAX = 100;
 

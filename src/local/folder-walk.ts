@@ -7,7 +7,7 @@ import { isSystemName } from './local-name.ts';
 import { blocked } from './target-disk.ts';
 
 /** Folders below folders: each keeps a folder open while it is read. */
-export const WALK_DEPTH_MAX = 200;
+const WALK_DEPTH_MAX = 200;
 
 /** One object below a folder. `other`: a link, a device, or a name that no text can stand for; never looked into. */
 export interface WalkedEntry {

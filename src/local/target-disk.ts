@@ -6,7 +6,7 @@ import { FILE_MODE } from './target-fs.ts';
 import type { TargetFs } from './target-fs.ts';
 
 /** Folders that may wait for their fsync; one more, and all of them get it at once. */
-export const TOUCHED_FOLDERS_MAX = 512;
+const TOUCHED_FOLDERS_MAX = 512;
 
 /** The marker file of the target in `root`. */
 export function markerPath(root: string): string {

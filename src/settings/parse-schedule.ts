@@ -3,11 +3,11 @@ import { nextRunAt } from './next-run-at.ts';
 import type { AllowedHours, Schedule, ScheduleRule, TimeOfDay } from './schedule.ts';
 import type { SettingsFault } from './settings-fault.ts';
 
-export const INTERVAL_MINUTES_MIN = 5;
+const INTERVAL_MINUTES_MIN = 5;
 /** Seven days. */
-export const INTERVAL_MINUTES_MAX = 10_080;
+const INTERVAL_MINUTES_MAX = 10_080;
 /** Times of day in one schedule. */
-export const TIMES_MAX = 24;
+const TIMES_MAX = 24;
 
 const KINDS: readonly ScheduleRule['kind'][] = ['manual', 'interval', 'weekly', 'cron'];
 

@@ -5,8 +5,8 @@ import type { DeletionRule, KeepRule } from './task-settings.ts';
 /** The longest path of a folder that settings accept, in UTF-8 bytes (Linux PATH_MAX). */
 export const FOLDER_BYTES_MAX = 4096;
 /** Patterns in one filter list, and the length of one, in characters. */
-export const PATTERNS_MAX = 1000;
-export const PATTERN_LENGTH_MAX = 1000;
+const PATTERNS_MAX = 1000;
+const PATTERN_LENGTH_MAX = 1000;
 
 const text = (allowed: string, lengthMax: number): object => ({
   type: 'string',

@@ -19,7 +19,7 @@ export interface WebAccess {
 }
 
 /** Also named in spk/nginx/site-backup.conf. */
-export const WEB_PORT_DEFAULT = 8377;
+const WEB_PORT_DEFAULT = 8377;
 
 export const DEFAULT_WEB_ACCESS: WebAccess = {
   port: WEB_PORT_DEFAULT,
@@ -56,7 +56,7 @@ export function fixedWebAccess(options: WebStartOptions): FixedWebAccess {
 }
 
 /** Names of networks that express knows, as proxy-addr describes them. */
-export const PROXY_WORDS = ['loopback', 'linklocal', 'uniquelocal'] as const;
+const PROXY_WORDS = ['loopback', 'linklocal', 'uniquelocal'] as const;
 const PROXIES_MAX = 20;
 const FILE_LENGTH_MAX = 4096;
 

@@ -7,8 +7,8 @@ import { compileFilter } from '../settings/filter-rules.ts';
 import type { FilterSettings } from '../settings/task-settings.ts';
 
 /** A look at the site before its first backup takes no longer, and remembers no more folders that it has still to see. */
-export const ESTIMATE_MS_MAX = 60_000;
-export const ESTIMATE_FOLDERS_MAX = 20_000;
+const ESTIMATE_MS_MAX = 60_000;
+const ESTIMATE_FOLDERS_MAX = 20_000;
 
 /** How much a backup would bring, as far as it was seen. */
 export interface Estimate {

@@ -4,7 +4,7 @@ import { access, lstat, mkdir, open, opendir, readdir, realpath, rename, statfs,
 import { basename, dirname, join, posix } from 'node:path';
 
 /** Tops that are looked at, and subfolders that are shown of one folder. */
-export const ROOTS_MAX = 200;
+const ROOTS_MAX = 200;
 export const LOCAL_FOLDERS_MAX = 1000;
 /** Entries of a folder that are looked at to find its subfolders. */
 const ENTRIES_MAX = 20_000;

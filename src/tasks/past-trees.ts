@@ -24,7 +24,7 @@ export interface PastFolderPage extends PastFolder {
 }
 
 /** Names on a page of a folder. */
-export const PAST_PAGE = 200;
+const PAST_PAGE = 200;
 
 /** One page of the folder `path`, as the run `run` has left it. `no-folder`: there was none of this path. */
 export function showPastFolder(
@@ -52,7 +52,7 @@ export function findPastFile(
 }
 
 /** Contents on a page of a file's history. */
-export const HISTORY_PAGE = 50;
+const HISTORY_PAGE = 50;
 
 /** Runs by their number: when they began. */
 export type RunTimes = ReadonlyMap<number, number>;

@@ -39,16 +39,16 @@ export interface SchedulerOptions {
 }
 
 /** Missed runs begin this long after the service: a NAS that has just started is busy enough. */
-export const CATCH_UP_DELAY_MS = 60_000;
+const CATCH_UP_DELAY_MS = 60_000;
 /** Between two tasks of one host and account that are due at the same moment. */
-export const STAGGER_STEP_MS = 5 * 60_000;
+const STAGGER_STEP_MS = 5 * 60_000;
 /** The last of them starts before this has passed, its next due time has come or its allowed hours end. */
-export const STAGGER_MAX_MS = 60 * 60_000;
+const STAGGER_MAX_MS = 60 * 60_000;
 /** A run that is due for longer than this starts as one that was missed. */
-export const LATE_MS = 2 * 60_000;
+const LATE_MS = 2 * 60_000;
 export const OVERDUE_GRACE_MS = 2 * 3_600_000;
 /** A clock that goes back by less makes no due time come twice; one that goes back by more begins anew. */
-export const CLOCK_BACK_MAX_MS = 24 * 3_600_000;
+const CLOCK_BACK_MAX_MS = 24 * 3_600_000;
 /** A pause that is stored as this has no end. */
 const PAUSE_MS_MAX = 8e15;
 /** Clocks jump: no wait is longer. */
