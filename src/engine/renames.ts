@@ -52,6 +52,7 @@ export async function followRenames(
     await target.flush();
     tables.transaction(() => {
       moved.forEach(record);
+      renames.dropVanished(moved.map(({ from }) => from.path));
     });
     if (moved.length < begun.length) await recoverVersions(context, target);
     progress.touch();
@@ -109,7 +110,7 @@ export async function followRenames(
     }
   }
 
-  function record({ step, from, record: known, contentRun, versionId }: Rename): void {
+  function record({ step, record: known, contentRun, versionId }: Rename): void {
     const entry = tables.entry(step.runFolderId, step.name);
     if (entry === undefined) throw new Error('a step without its entry');
     const { sizeBytes, sha256, modifiedMs, isUnsettled } = known;
@@ -117,7 +118,6 @@ export async function followRenames(
     const file = { ...entry, sizeBytes, sha256, modifiedMs, isUnsettled, localName };
     index.putFile(tables.folderIdOf(step.runFolderId), file, contentRun, runId);
     versions.settle(versionId, 'kept');
-    renames.dropVanish(from.path);
     tables.setStep(step.id, 'done');
     tables.noteChange(runId);
   }

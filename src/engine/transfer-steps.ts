@@ -139,14 +139,14 @@ async function removeUselessParts({ tables, results }: RunContext, target: Targe
 
 async function makeFolders(context: RunContext, target: Target, versionName: string): Promise<void> {
   const { tables, log, guards } = context;
-  const isHeld = guards.hasHeldSteps();
+  guards.findBlocked();
   for (let afterId = 0; ;) {
     const places = tables.folderPlaces(afterId, PAGE);
     if (places.length === 0) return;
     for (const { id, path, localPath } of places) {
       afterId = id;
       // A file that waits for a decision lies there.
-      if (isHeld && guards.isBlocked(id)) continue;
+      if (guards.isBlocked(id)) continue;
       try {
         const isClaimed = context.index.hasFileAt(path);
         await makeFolder(target, localPath as LocalPath, isClaimed ? undefined : versionName);

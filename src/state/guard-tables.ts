@@ -58,6 +58,10 @@ const CHANGED = `${STEPS}
   WHERE step.state = 'todo' AND step.action IN ('download', 'recheck') AND (step.reason = 'changed'
     OR (step.reason = 'forced' AND (entry.size_bytes <> file.size_bytes OR entry.stamp IS NOT file.stamp)))`;
 
+/** Folders of this run where files lie, or above which they lie, that wait for a decision: none can be made there. */
+const BLOCKED = `SELECT folder.id FROM (SELECT ${PATH} AS top FROM ${STEPS} WHERE step.state = 'held' AND step.action = 'retire') AS tree
+  CROSS JOIN run_folder AS folder ON ${IN_TREE}`;
+
 const NEW = `step.state = 'todo' AND step.action = 'download' AND step.reason = 'new'`;
 /** The text behind the last dot, in lower case. */
 const SUFFIX = `lower(substr(step.name, length(rtrim(step.name, replace(step.name, '.', ''))) + 1))`;
@@ -143,16 +147,10 @@ export class GuardTables {
     );
     // Where a file and a folder change places, what comes would push away what has to stay.
     this.#run(
-      `UPDATE run_step SET state = 'held' WHERE state = 'todo' AND EXISTS (
-         SELECT 1 FROM run_step AS other WHERE other.run_folder_id = run_step.run_folder_id AND other.name = run_step.name
-           AND other.state = 'held' AND other.action = 'retire-folder')`,
+      `UPDATE run_step SET state = 'held' WHERE state = 'todo' AND (run_folder_id, name) IN (
+         SELECT run_folder_id, name FROM run_step WHERE state = 'held' AND action = 'retire-folder')`,
     );
-    this.#run(
-      `UPDATE run_step SET state = 'held' WHERE state = 'todo' AND run_folder_id IN (
-         SELECT below.id FROM (SELECT ${PATH} AS top FROM ${STEPS} WHERE step.state = 'held' AND step.action = 'retire') AS tree
-         JOIN run_folder AS below ON below.path >= tree.top AND below.path < tree.top || '0'
-           AND (below.path = tree.top OR below.path >= tree.top || '/'))`,
-    );
+    this.#run(`UPDATE run_step SET state = 'held' WHERE state = 'todo' AND run_folder_id IN (${BLOCKED})`);
   }
 
   releaseSteps(): void {
@@ -168,18 +166,16 @@ export class GuardTables {
     return this.#statements.sql(`SELECT 1 FROM run_step WHERE state = 'held' LIMIT 1`).get() !== undefined;
   }
 
+  /** To be called before `isBlocked`: looks once through what is held, which may be every file of the site. */
+  findBlocked(): void {
+    this.#run('CREATE TEMP TABLE IF NOT EXISTS blocked_folder (id INTEGER PRIMARY KEY)');
+    this.#run('DELETE FROM blocked_folder');
+    this.#run(`INSERT OR IGNORE INTO blocked_folder ${BLOCKED}`);
+  }
+
   /** True where the files that lie at the path or above it wait for a decision, so that no folder can be made there. */
   isBlocked(runFolderId: number): boolean {
-    return (
-      this.#statements
-        .sql(
-          `SELECT 1 FROM run_folder AS mine,
-             (SELECT ${PATH} AS top FROM ${STEPS} WHERE step.state = 'held' AND step.action = 'retire') AS tree
-           WHERE mine.id = ? AND (mine.path = tree.top OR substr(mine.path, 1, length(tree.top) + 1) = tree.top || '/')
-           LIMIT 1`,
-        )
-        .get(runFolderId) !== undefined
-    );
+    return this.#statements.sql('SELECT 1 FROM blocked_folder WHERE id = ?').get(runFolderId) !== undefined;
   }
 
   // --- the server's identity

@@ -62,21 +62,39 @@ export class RenameTables {
       .run(stepId);
   }
 
-  /** The file at `path` has not vanished. */
-  dropVanish(path: string): void {
-    if (this.#drop(`action = 'vanish'`, 'DELETE FROM run_step', path)) return;
-    const change = 'UPDATE run_step SET file_count = file_count - 1';
-    for (let folder = folderOf(path); folder !== '/'; folder = folderOf(folder)) {
-      if (this.#drop(`action = 'vanish-folder'`, change, folder)) return;
+  /** The files at these paths have not vanished. Together, since each look goes through all steps of a folder. */
+  dropVanished(paths: readonly string[]): void {
+    for (const [folder, names] of groupedByFolder(paths)) {
+      const { changes } = this.#statements
+        .sql(
+          `DELETE FROM run_step WHERE action = 'vanish' AND state = 'todo' AND name IN (SELECT value FROM json_each(?))
+             AND run_folder_id = (SELECT id FROM run_folder WHERE path = ?)`,
+        )
+        .run(JSON.stringify(names), folder);
+      // Otherwise the folder has gone, or one above it, with all that was in it.
+      if (changes === 0) this.#countFewer(folder, names.length);
     }
   }
 
-  #drop(which: string, change: string, path: string): boolean {
-    const { changes } = this.#statements
-      .sql(
-        `${change} WHERE ${which} AND state = 'todo' AND name = ? AND run_folder_id = (SELECT id FROM run_folder WHERE path = ?)`,
-      )
-      .run(nameOf(path), folderOf(path));
-    return changes > 0;
+  #countFewer(folder: string, files: number): void {
+    for (let path = folder; path !== '/'; path = folderOf(path)) {
+      const { changes } = this.#statements
+        .sql(
+          `UPDATE run_step SET file_count = file_count - ? WHERE action = 'vanish-folder' AND state = 'todo' AND name = ?
+             AND run_folder_id = (SELECT id FROM run_folder WHERE path = ?)`,
+        )
+        .run(files, nameOf(path), folderOf(path));
+      if (changes > 0) return;
+    }
   }
+}
+
+function groupedByFolder(paths: readonly string[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const path of paths) {
+    const names = groups.get(folderOf(path)) ?? [];
+    names.push(nameOf(path));
+    groups.set(folderOf(path), names);
+  }
+  return groups;
 }

@@ -393,12 +393,12 @@ export class RunTables {
   settleFolders(runId: number): void {
     this.#statements
       .sql(
-        `UPDATE folder SET
-           (fingerprint, entry_count, file_count, complete_run) =
-             (SELECT fingerprint, entry_count, file_count, @runId FROM run_folder WHERE run_folder.folder_id = folder.id)
-         WHERE id IN (SELECT folder_id FROM run_folder WHERE state = 'listed' AND incomplete IS NULL AND is_unchanged = 0
-             AND alias_of IS NULL AND folder_id IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM run_step WHERE run_folder_id = run_folder.id AND state <> 'done'))`,
+        `UPDATE folder SET fingerprint = seen.fingerprint, entry_count = seen.entry_count, file_count = seen.file_count,
+           complete_run = @runId
+         FROM run_folder AS seen
+         WHERE folder.id = seen.folder_id AND seen.state = 'listed' AND seen.incomplete IS NULL AND seen.is_unchanged = 0
+           AND seen.alias_of IS NULL
+           AND NOT EXISTS (SELECT 1 FROM run_step WHERE run_folder_id = seen.id AND state <> 'done')`,
       )
       .run({ runId });
     this.#statements

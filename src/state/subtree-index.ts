@@ -6,6 +6,8 @@ import { Statements } from './statements.ts';
 
 /** All of a subtree by the order of paths: `/a`, and what lies from `/a/` up to, not including, `/a0` (`0` follows `/`). */
 const SUBTREE = `(folder.path = @path OR (folder.path >= @from AND folder.path < @to))`;
+/** The same as one range of the index, with neighbours such as `/a-b` in it: a page of it needs no sorting of all the rest. */
+const SUBTREE_IN_ORDER = `folder.path >= @start AND folder.path < @to AND (folder.path = @path OR folder.path >= @from)`;
 
 function subtree(path: string): { path: string; from: string; to: string } {
   return { path, from: path === '/' ? '/' : `${path}/`, to: path === '/' ? '0' : `${path}0` };
@@ -41,13 +43,16 @@ export class SubtreeIndex {
         `SELECT folder.id AS folderId, folder.path AS folderPath, folder.local_path AS folderLocalPath, file.name AS name,
            coalesce(local_name, name) AS localName, size_bytes AS sizeBytes
          FROM folder JOIN file ON folder.id = file.folder_id
-         WHERE ${SUBTREE} AND folder.path >= @afterFolder AND (folder.path, name) > (@afterFolder, @afterName)
+         WHERE ${SUBTREE_IN_ORDER} AND (folder.path, name) > (@afterFolder, @afterName)
          ORDER BY folder.path, name LIMIT @limit`,
       )
-      .all({ ...subtree(path), afterFolder: after.folder, afterName: after.name, limit }) as (Omit<
-      PlacedFile,
-      'localPath'
-    > & { folderLocalPath: string; localName: string })[];
+      .all({
+        ...subtree(path),
+        start: after.folder > path ? after.folder : path,
+        afterFolder: after.folder,
+        afterName: after.name,
+        limit,
+      }) as (Omit<PlacedFile, 'localPath'> & { folderLocalPath: string; localName: string })[];
     return rows.map(({ folderLocalPath, localName, ...file }) => ({
       ...file,
       localPath: pathIn(folderLocalPath, localName),
@@ -56,11 +61,10 @@ export class SubtreeIndex {
 
   /** Folders at and below `path`, the deepest first, at most `limit` before `before` in that order; '' for the first page. */
   foldersInSubtree(path: string, before: string, limit: number): FolderRecord[] {
+    const range = subtree(path);
     const rows = this.#statements
-      .sql(
-        `SELECT * FROM folder WHERE ${SUBTREE} AND (@before = '' OR folder.path < @before) ORDER BY folder.path DESC LIMIT @limit`,
-      )
-      .all({ ...subtree(path), before, limit }) as FolderRow[];
+      .sql(`SELECT * FROM folder WHERE ${SUBTREE_IN_ORDER} ORDER BY folder.path DESC LIMIT @limit`)
+      .all({ ...range, start: path, to: before === '' ? range.to : before, limit }) as FolderRow[];
     return rows.map(folderRecord);
   }
 
