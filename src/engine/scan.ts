@@ -162,8 +162,8 @@ class FolderScanner {
       indexed?.fingerprint?.equals(fingerprint) === true;
     const likeness =
       listing.incomplete === undefined ? this.#aliasOf(folder, fingerprint, listing.entryCount, collected) : undefined;
-    // What was copied under this path as well would grow old there, and nobody would say so.
-    const isOwn = likeness !== undefined && subtrees.presentFilesBelow(folder.path) > 0;
+    // What was copied under this path as well, gone since or not, would grow old there, and nobody would say so.
+    const isOwn = likeness !== undefined && subtrees.filesBelow(folder.path) > 0;
     const aliasOf = isOwn ? undefined : likeness;
     const isKept = !isUnchanged && aliasOf === undefined;
 

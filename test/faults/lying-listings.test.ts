@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
@@ -417,6 +417,20 @@ describe('A folder that is reachable twice', () => {
       await fixture.run();
       assert.deepEqual([...fixture.snapshot().keys()].sort(), [...first, ...added(fixture, first)].sort());
       assert.deepEqual(fixture.missing(), []);
+    });
+  });
+
+  it('by a path, too, under which older files lie here leaves none of them as old as they are', async () => {
+    await withFixture({}, async (fixture) => {
+      fixture.tree.rename('/photos', '/shop');
+      await fixture.run();
+      fixture.tree.rename('/shop', '/store');
+      await fixture.run();
+      const [path = ''] = [...fixture.snapshot().keys()].filter((key) => key.startsWith('shop/'));
+      fixture.tree.addAlias('/shop', '/store');
+      fixture.tree.writeFile(`/${path}`, 'written anew');
+      assert.equal((await fixture.run()).outcome, 'complete');
+      assert.equal(readFileSync(join(fixture.current, path), 'utf8'), 'written anew');
     });
   });
 
