@@ -112,10 +112,12 @@ export class RestorePoints {
     return new Map(rows.map((row) => [row.id, row.started_ms]));
   }
 
-  /** When the last run ended that has ended; undefined where none has. */
+  /** When the last run ended that was not interrupted: of those, only the time is known when they were found. undefined: none has. */
   lastEndMs(): number | undefined {
     return this.#statements
-      .value('SELECT ended_ms FROM run WHERE ended_ms IS NOT NULL ORDER BY id DESC LIMIT 1')
+      .value(
+        `SELECT ended_ms FROM run WHERE ended_ms IS NOT NULL AND outcome <> 'interrupted' ORDER BY id DESC LIMIT 1`,
+      )
       .get() as number | undefined;
   }
 

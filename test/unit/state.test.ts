@@ -27,6 +27,7 @@ import { SubtreeIndex } from '../../src/state/subtree-index.ts';
 import type { FileRecord } from '../../src/state/file-index.ts';
 import { openHostLimits } from '../../src/state/host-limits.ts';
 import { TASK_MIGRATIONS } from '../../src/state/migrations/task-migrations.ts';
+import { RestorePoints } from '../../src/state/restore-points.ts';
 import { RUN_EVENTS_MAX, RunLog } from '../../src/state/run-log.ts';
 import {
   openTaskDatabase,
@@ -447,6 +448,17 @@ describe('the log of runs', () => {
       { outcome: 'interrupted', endedMs: 5, resumes: null },
       { outcome: 'complete', endedMs: 7, resumes: 1 },
     ]);
+    db.close();
+  });
+
+  it('takes the time at which a killed run was found for no time at which a run ended', () => {
+    const db = openDatabase(':memory:', TASK_MIGRATIONS);
+    const log = new RunLog(db);
+    log.close(log.start(1, undefined), 2, 'complete', '{}');
+    log.start(3, undefined);
+    // A power cut, an empty battery: found years ahead. Else older versions would be pruned by that clock at once.
+    log.markInterrupted(10 ** 12);
+    assert.equal(new RestorePoints(db).lastEndMs(), 2);
     db.close();
   });
 
