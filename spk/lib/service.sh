@@ -1,4 +1,4 @@
-# Starting, stopping and watching the service. Sourced after place.sh, say.sh and find-node.sh, never run.
+# Starting, stopping and watching the service. Sourced after the other files of lib, never run.
 
 # A start that takes longer goes on by itself; Package Center is not kept waiting.
 START_SECONDS_MAX=60
@@ -104,6 +104,7 @@ await_answer() {
 		pause
 	done
 	remember_version
+	[ "$(value_of access "$ANSWERS")" != password ] || lead_menu_to_port "$(value_of port "$READY")"
 	tell_code tell
 	return 0
 }

@@ -1,6 +1,17 @@
 /** The life of the package on a NAS, as an administrator sees it, in the mode with a password of its own. */
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
@@ -8,6 +19,9 @@ import { EN, OWNER, signIn, until, whyBrowserIsMissing } from '../support/browse
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+import { DEFAULT_WEB_ACCESS } from '../../src/settings/web-access.ts';
+import { openAppDatabase } from '../../src/state/app-database.ts';
+import { SettingsStore } from '../../src/state/settings-store.ts';
 import { startFakeNas, whyNasIsMissing } from './fake-nas.ts';
 import type { FakeNas } from './fake-nas.ts';
 import { PackageCenter } from './package-center.ts';
@@ -15,7 +29,7 @@ import type { Answers } from './package-center.ts';
 import { spkForTests } from './spk-for-tests.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
-const PAGE_TIMEOUT_MS = 20_000;
+const PAGE_TIMEOUT_MS = 60_000;
 const RUN_MS_MAX = 60_000;
 const ANSWERS: Answers = {
   wizard_share: 'web-backup',
@@ -62,6 +76,7 @@ describe('the package on a NAS', { skip }, () => {
     const outcome = await center.install(oldSpk, ANSWERS);
     assert.deepEqual(outcome, { isDone: true, dialog: '', steps: ['preinst 0', 'postinst 0'] });
     assert.equal(readFileSync(inVar('answers.conf'), 'utf8'), 'access=password\nshare=web-backup\n');
+    assert.equal(menuAddress(), `${origin}/`);
     assert.equal(await center.status(), 3);
   });
 
@@ -80,7 +95,7 @@ describe('the package on a NAS', { skip }, () => {
     // Another one that it may write to as well, and that comes first by its name.
     const other = '/volume1/archive';
     await nas.must(['sh', '-c', `mkdir ${other} && chgrp sitebackup ${other} && chmod g+rwx ${other}`]);
-    await page.goto(origin);
+    await page.goto(menuAddress());
     await page.locator('#code').fill(CODE.exec(startDialog)?.[0] ?? '');
     await page.locator('#name').fill(OWNER.name);
     await page.locator('#password').fill(OWNER.password);
@@ -133,6 +148,7 @@ describe('the package on a NAS', { skip }, () => {
       ]),
     });
     assert.equal(await center.status(), 0);
+    assert.equal(menuAddress(), `${origin}/`);
     assert.deepEqual(readFileSync(inVar('data/secret.key')), key);
     await page.context().clearCookies();
     await signIn(page, origin);
@@ -171,10 +187,23 @@ describe('the package on a NAS', { skip }, () => {
 
   it('gives the command to its own user, and says so to others', async () => {
     const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'en_US.UTF-8' };
+    const { host, port } = site.address;
+    const source = { protocol: 'ftp', host, port, user: SCRIPTED_USER, password: SCRIPTED_PASSWORD, folder: '/' };
+    const task = { name: 'x', source, target: { folder: '/volume1/web-backup/x' } };
+    writeFileSync(nas.file('/tmp/task.json'), JSON.stringify(task));
     assert.equal(await nas.must(['site-backup', '--version'], { environment }), '0.10.0\n');
-    const byRoot = await nas.run(['site-backup', 'run', 'x.json'], { environment });
-    assert.equal(byRoot.code, 64);
-    assert.match(byRoot.stderr, /sudo -u sitebackup site-backup run x\.json/);
+    const ofRoot = ['find', center.place('var'), '-user', 'root'] as const;
+    const before = await nas.must(ofRoot);
+    for (const command of ['run', 'adopt', 'prune', 'delete', 'versions', 'setup-code', 'a-later-one']) {
+      const byRoot = await nas.run(['site-backup', command, '/tmp/task.json'], { environment });
+      assert.equal(byRoot.code, 64, command);
+      assert.match(byRoot.stderr, new RegExp(`sudo -u sitebackup site-backup ${command} /tmp/task\\.json`));
+    }
+    assert.equal(await nas.must(ofRoot), before);
+    assert.match(await nas.must(['site-backup', 'prune', '--help'], { environment }), /--dry-run/);
+    // These two use nothing of the package's data.
+    const listed = await nas.run(['site-backup', 'list', '/tmp/task.json', '/'], { environment });
+    assert.match(listed.stdout, /index\.html/, listed.stderr);
     const byOwner = await nas.must(['site-backup', 'setup-code'], { environment, user: center.user });
     assert.match(byOwner, /there is an account already/);
   });
@@ -186,11 +215,15 @@ describe('the package on a NAS', { skip }, () => {
     assert.equal((await nas.run(['pgrep', '-f', 'app/main.js'])).code, 1);
   });
 
-  it('comes up with the NAS, without a status from Package Center', async () => {
-    assert.equal((await center.boot()).isDone, true);
-    assert.equal((await fetch(`${origin}/login`)).status, 200);
-    assert.equal((await center.shutDown()).isDone, true);
-    assert.equal(await center.status(), 3);
+  it('comes up with the NAS, without a status from Package Center, and the menu leads to the port that was set', async () => {
+    for (const port of [8400, 8377]) {
+      setPort(port);
+      assert.equal((await center.boot()).isDone, true);
+      assert.equal(menuAddress(), `http://${nas.address}:${port}/`);
+      assert.equal((await fetch(menuAddress())).status, 200);
+      assert.equal((await center.shutDown()).isDone, true);
+      assert.equal(await center.status(), 3);
+    }
   });
 
   it('shows one clear page when its database is damaged, restores the last copy there, and goes on', async () => {
@@ -282,6 +315,30 @@ describe('the package on a NAS', { skip }, () => {
     assert.equal(existsSync(nas.file(center.place('target'))), false);
     assert.equal(readIndex(), 'hello again');
   });
+
+  /** What DSM opens from its menu, for a browser that has DSM at its usual address. */
+  function menuAddress(): string {
+    const config = JSON.parse(readFileSync(nas.file(`${center.place('target')}/ui/config`), 'utf8')) as {
+      '.url': Record<string, { protocol?: string; port?: string; url: string }>;
+    };
+    const { protocol = 'http', port = '5000', url = '' } = Object.values(config['.url'])[0] ?? {};
+    return `${protocol}://${nas.address}:${port}${url}`;
+  }
+
+  /** As on the page of the web access, while the service is stopped. */
+  function setPort(port: number): void {
+    // SQLite cannot open a file by its path in another machine.
+    const folder = mkdtempSync(join(tmpdir(), 'site-backup-port-'));
+    try {
+      copyFileSync(inVar('data/site-backup.sqlite'), join(folder, 'site-backup.sqlite'));
+      const db = openAppDatabase(folder);
+      new SettingsStore(db).write({ web: { ...DEFAULT_WEB_ACCESS, port } });
+      db.close();
+      copyFileSync(join(folder, 'site-backup.sqlite'), inVar('data/site-backup.sqlite'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
 
   function readIndex(): string {
     const file = nas.file(`${copy}/index.html`);
