@@ -16,6 +16,9 @@ import type { RunnerEvent, TaskActivity, TaskRunner } from './task-runner.ts';
 /** How long runs may take to come to a safe point when the service stops; after that they are cut, and resume all the same. */
 export const SHUTDOWN_MS = 20_000;
 
+/** What the disk has refused to write of a run is tried again after this. */
+const WRITE_AGAIN_MS = 60_000;
+
 export interface WorkerRunnerOptions {
   readonly tasks: TaskStore;
   readonly runs: RunStore;
@@ -37,6 +40,9 @@ class WorkerRunner implements TaskRunner {
   readonly #runs = new Map<number, WorkerRun>();
   readonly #listeners = new Set<(event: RunnerEvent) => void>();
   #isShuttingDown = false;
+  /** What is still to be written of runs, in its order. */
+  readonly #unwritten: (() => void)[] = [];
+  #writeAgain: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerRunnerOptions) {
     this.#options = options;
@@ -57,6 +63,10 @@ class WorkerRunner implements TaskRunner {
       new WorkerRun({ runId, taskId, cause, queuedMs }, this.#options, this.#budget, {
         onEvent: (event) => {
           this.#tell(event);
+        },
+        write: (change) => {
+          this.#unwritten.push(change);
+          this.#writeAll();
         },
         onEnd: () => {
           this.#runs.delete(taskId);
@@ -94,6 +104,23 @@ class WorkerRunner implements TaskRunner {
     this.#isShuttingDown = true;
     const ends = [...this.#runs.values()].map((run) => run.shutdown());
     await Promise.all(ends);
+    clearTimeout(this.#writeAgain);
+  }
+
+  /** A volume that a backup has filled must not take the service down, nor lose how the run ended. */
+  #writeAll(): void {
+    clearTimeout(this.#writeAgain);
+    try {
+      for (let change = this.#unwritten[0]; change !== undefined; change = this.#unwritten[0]) {
+        change();
+        this.#unwritten.shift();
+      }
+    } catch (error) {
+      this.#options.log.error('run-not-recorded', { error, waiting: this.#unwritten.length });
+      this.#writeAgain = setTimeout(() => {
+        this.#writeAll();
+      }, WRITE_AGAIN_MS).unref();
+    }
   }
 
   #startQueued(): void {
@@ -128,6 +155,8 @@ class WorkerRunner implements TaskRunner {
 
 interface RunListener {
   onEvent(event: RunnerEvent): void;
+  /** Changes the stored run now, or as soon as the disk takes it. */
+  write(change: () => void): void;
   onEnd(): void;
 }
 
@@ -173,7 +202,9 @@ class WorkerRun {
     const { runs, clock, stateDir } = this.#options;
     const settings = this.#options.settings.read();
     const startedMs = clock.nowMs();
-    runs.setStarted(this.runId, startedMs);
+    this.#listener.write(() => {
+      runs.setStarted(this.runId, startedMs);
+    });
     this.#setActivity({ phase: 'running', startedMs });
     const stored = taskSettingsJson(task.settings);
     const assignment: RunAssignment = {
@@ -224,7 +255,9 @@ class WorkerRun {
     const { runs, log } = this.#options;
     switch (message.kind) {
       case 'started':
-        runs.setLocalRun(this.runId, message.localRunId);
+        this.#listener.write(() => {
+          runs.setLocalRun(this.runId, message.localRunId);
+        });
         break;
       case 'progress':
         this.activity = { ...this.activity, progress: message.snapshot };
@@ -276,7 +309,10 @@ class WorkerRun {
     this.#permits.clear();
     const { runs, clock } = this.#options;
     const stored = report === undefined ? undefined : JSON.stringify({ ...report, failures: [] });
-    runs.close(this.runId, outcome, stored, clock.nowMs());
+    const endedMs = clock.nowMs();
+    this.#listener.write(() => {
+      runs.close(this.runId, outcome, stored, endedMs);
+    });
     this.#listener.onEnd();
     this.#listener.onEvent({ kind: 'ended', taskId: this.activity.taskId, runId: this.runId, outcome });
     this.#resolveEnded();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
-import { isBackupError } from '../errors.ts';
+import { BackupError, isBackupError } from '../errors.ts';
 import { PasswordQueueFull } from './access/password-hash.ts';
 import { isBackgroundRequest } from './make-page-context.ts';
 import type { PageContext } from './page-context.ts';
@@ -75,7 +75,9 @@ async function answerFailure(
     answerPlainly(req, res, 500, id);
     return;
   }
-  const words = isBackupError(error) ? page.text.error(error.code, error.facts) : undefined;
+  const isFull = (error as { code?: unknown } | undefined)?.code === 'SQLITE_FULL';
+  const known = isBackupError(error) ? error : isFull ? new BackupError('disk-full') : undefined;
+  const words = known === undefined ? undefined : page.text.error(known.code, known.facts);
   const view: ErrorView = {
     heading: page.t('page.failed.h'),
     paragraphs: [

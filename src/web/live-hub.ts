@@ -128,12 +128,20 @@ export class LiveHub {
     for (const activity of activities) this.#sample(activity);
     // Time passes also in a run that tells nothing.
     if (this.#hasMoved || activities.length > 0) {
-      for (const listener of [...this.#listeners]) listener.onTick();
+      for (const listener of [...this.#listeners]) this.#tellTick(listener);
     }
     this.#hasMoved = false;
     if (activities.length > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  #tellTick(listener: LiveListener): void {
+    try {
+      listener.onTick();
+    } catch (error) {
+      this.#services.log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
+    }
   }
 
   #sample({ runId, progress }: TaskActivity): void {

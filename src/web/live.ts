@@ -106,7 +106,7 @@ function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], 
     },
   });
   const heartbeat = setInterval(() => {
-    if (page.isStillSignedIn()) res.write(': still here\n\n');
+    if (isStillSignedIn(services, page)) res.write(': still here\n\n');
     else close();
   }, HEARTBEAT_MS);
   const close = (): void => {
@@ -127,6 +127,16 @@ function openStream(services: Services, hub: LiveHub, topics: readonly Topic[], 
   res.on('error', close);
   send('hello', { version: services.version, sequence: hub.sequence });
   tell();
+}
+
+/** Where that cannot be known, nobody is. */
+function isStillSignedIn({ log }: Services, page: PageContext): boolean {
+  try {
+    return page.isStillSignedIn();
+  } catch (error) {
+    log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
+    return false;
+  }
 }
 
 function parseTopics(text: string): Topic[] {

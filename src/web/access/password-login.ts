@@ -49,7 +49,7 @@ export class PasswordLogin implements SignIn {
     const session = isToken(token) ? this.#living(tokenHash(token)) : undefined;
     if (session === undefined) return Promise.resolve(undefined);
     const nowMs = this.#services.clock.nowMs();
-    if (isUse && nowMs - session.seenMs >= SEEN_STEP_MS) this.#accounts.setSeen(session.tokenHash, nowMs);
+    if (isUse && nowMs - session.seenMs >= SEEN_STEP_MS) this.#setSeen(session.tokenHash, nowMs);
     const { account, csrfToken } = session;
     return Promise.resolve({ account, csrfToken, sessionHash: session.tokenHash });
   }
@@ -158,6 +158,15 @@ export class PasswordLogin implements SignIn {
     });
     setCookie(req, res, COOKIES.session, token);
     removeCookie(req, res, COOKIES.form);
+  }
+
+  /** On a full disk the pages are needed most: at worst this session ends sooner. */
+  #setSeen(hash: Buffer, nowMs: number): void {
+    try {
+      this.#accounts.setSeen(hash, nowMs);
+    } catch (error) {
+      this.#services.log.warn('use-not-recorded', { error });
+    }
   }
 
   #living(hash: Buffer): StoredSession | undefined {
