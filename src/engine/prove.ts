@@ -18,6 +18,7 @@ const REHASH_MS_MAX = 10 * 60_000;
 export async function proveContent({ context, target }: RetireTools, proof: ProofTables): Promise<void> {
   const { tables, settings, clock, signal, runId, progress, log } = context;
   tellDoubted(context, proof);
+  proof.forgetReadAfter(clock.nowMs());
   if (isComplete(context)) await verifyAgainstServer(context, target, proof);
   const { rehashDays } = settings.verification;
   if (rehashDays === 0) return;

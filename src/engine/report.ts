@@ -96,7 +96,8 @@ function certificateOf(
 ): Certificate | undefined {
   const root = tables.folderByPath('/');
   if (proof === undefined || root === undefined) return undefined;
-  const shares = new ProofTables(proof.db).shares(clock.nowMs() - PROOF_DAYS * DAY_MS);
+  const nowMs = clock.nowMs();
+  const shares = new ProofTables(proof.db).shares(nowMs - PROOF_DAYS * DAY_MS, nowMs);
   const hasIdentity = root.unique !== undefined;
   return certify({ folders, filesFailed, shares, server: proof.capabilities, hasIdentity, failureCodes });
 }

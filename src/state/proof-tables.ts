@@ -207,16 +207,30 @@ export class ProofTables {
       .get({ beforeMs }) as { files: number; bytes: number };
   }
 
-  /** What of `current/` was read again since `sinceMs`. */
-  shares(sinceMs: number): ProofShares {
+  /** What was read by a clock that was ahead counts as never read: it would pass for read just now until that time comes. */
+  forgetReadAfter(nowMs: number): void {
+    for (const [table, column, isKept] of [
+      ['file', 'verified_ms', 'is_code IN (0, 1) AND missing_since_run IS NULL'],
+      ['file', 'rehashed_ms', 'TRUE'],
+      ['version', 'rehashed_ms', `state = 'kept' AND folder IS NOT NULL`],
+    ] as const) {
+      this.#statements
+        .sql(`UPDATE ${table} SET ${column} = NULL WHERE ${isKept} AND coalesce(${column}, 0) > ?`)
+        .run(nowMs);
+    }
+  }
+
+  /** What of `current/` was read again since `sinceMs`, and not after `nowMs`. */
+  shares(sinceMs: number, nowMs: number): ProofShares {
+    const bytesRead = (column: string): string =>
+      `coalesce(sum(size_bytes) FILTER (WHERE ${column} BETWEEN @sinceMs AND @nowMs AND doubt IS NULL), 0)`;
     return this.#statements
       .sql(
-        `SELECT coalesce(sum(size_bytes), 0) AS bytes,
-           coalesce(sum(size_bytes) FILTER (WHERE verified_ms >= @sinceMs AND doubt IS NULL), 0) AS verifiedBytes,
-           coalesce(sum(size_bytes) FILTER (WHERE rehashed_ms >= @sinceMs AND doubt IS NULL), 0) AS rehashedBytes
+        `SELECT coalesce(sum(size_bytes), 0) AS bytes, ${bytesRead('verified_ms')} AS verifiedBytes,
+           ${bytesRead('rehashed_ms')} AS rehashedBytes
          FROM file`,
       )
-      .get({ sinceMs }) as ProofShares;
+      .get({ sinceMs, nowMs }) as ProofShares;
   }
 }
 

@@ -168,6 +168,22 @@ describe('The sample', () => {
     assert.deepEqual([...fixture.retrievals().keys()].sort(), ['/.htaccess', '/c.php'], 'code again after a day');
   });
 
+  it('vouches for nothing by a clock that was years ahead for a night, and reads all of it again', async () => {
+    fixture.tree.writeFile('/index.php', 'good code', { mtimeMs: OLD_MS });
+    fixture.tree.writeFile('/photo.jpg', 'never changes', { mtimeMs: OLD_MS });
+    const both = { ...SAMPLE, rehashDays: 1 };
+    await complete(onDay(0, both));
+    const ahead = await complete(onDay(3650, both));
+    assert.equal(ahead.certificate?.verifiedBytes, ahead.certificate?.bytes);
+
+    const { certificate } = await complete(onDay(1, { sampleBytes: 0, rehashDays: 0 }));
+    assert.deepEqual([certificate?.verifiedBytes, certificate?.rehashedBytes], [0, 0]);
+    fixture.server.clearLog();
+    const again = await complete(onDay(2, both));
+    assert.equal(fixture.server.count('RETR'), 2);
+    assert.equal(again.certificate?.rehashedBytes, again.certificate?.bytes);
+  });
+
   it('passes over what is larger than its budget, and keeps to its budget', async () => {
     fixture.tree.writeFile('/large.html', 'x'.repeat(5000), { mtimeMs: OLD_MS });
     for (let i = 0; i < 10; i++) fixture.tree.writeFile(`/s${i}.html`, 'x'.repeat(100), { mtimeMs: OLD_MS });
