@@ -126,7 +126,14 @@ export async function startService(options: ServiceOptions, listener = new WebLi
     const { current } = webAccess;
     const port = webAccess.portOf(current);
     const forgetOld = (): void => {
-      services.activity.removeBefore(clock.nowMs() - settings.read().logDays * DAY_MS);
+      try {
+        const beforeMs = clock.nowMs() - settings.read().logDays * DAY_MS;
+        services.activity.removeBefore(beforeMs);
+        runs.removeBefore(beforeMs);
+      } catch (error) {
+        // A full disk, mostly: there is time until the next look.
+        log.error('old-not-forgotten', { error });
+      }
     };
     forgetOld();
     let copying = Promise.resolve();

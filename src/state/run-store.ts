@@ -72,6 +72,9 @@ export interface RunTotals {
   readonly bytes: number;
 }
 
+/** Runs of a task that are kept however old they are. */
+export const RUNS_KEPT = 100;
+
 /** All runs of all tasks. */
 export class RunStore {
   readonly #statements: Statements;
@@ -251,6 +254,21 @@ export class RunStore {
       .value(`SELECT max(queued_ms) FROM run WHERE task_id = ? AND cause IN ('schedule', 'catch-up')`)
       .get(taskId) as number | null;
     return value ?? undefined;
+  }
+
+  /**
+   * Forgets runs queued before `queuedMs`, but of each task the last RUNS_KEPT and the last of each outcome: a task that runs
+   * every five minutes leaves a hundred thousand a year.
+   */
+  removeBefore(queuedMs: number): void {
+    const ofTask = this.#statements.sql(
+      `DELETE FROM run WHERE task_id = @taskId AND queued_ms < @queuedMs AND ended_ms IS NOT NULL
+         AND id NOT IN (SELECT max(id) FROM run WHERE task_id = @taskId GROUP BY outcome)
+         AND id < (SELECT id FROM run WHERE task_id = @taskId ORDER BY id DESC LIMIT 1 OFFSET @kept)`,
+    );
+    for (const taskId of this.#statements.value('SELECT DISTINCT task_id FROM run').all()) {
+      ofTask.run({ taskId, queuedMs, kept: RUNS_KEPT - 1 });
+    }
   }
 
   removeOfTask(taskId: number): void {

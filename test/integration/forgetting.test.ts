@@ -10,6 +10,7 @@ import { parseTaskSettings } from '../../src/settings/parse-task.ts';
 import { MANUAL } from '../../src/settings/schedule.ts';
 import { startService } from '../../src/service.ts';
 import type { Service } from '../../src/service.ts';
+import { RUNS_KEPT } from '../../src/state/run-store.ts';
 import { taskDatabasePath } from '../../src/state/task-database.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
 import { until } from '../support/browser-fixture.ts';
@@ -101,6 +102,28 @@ describe('the service', () => {
     settings.write({ logDays: 7 });
     await run('/c.txt');
     assert.deepEqual(eventsByRun(path), [false, true, true]);
+  });
+
+  it('forgets old runs after the days that were set, but of no task the last ones, nor the last good one', async () => {
+    const { runs, settings } = service.services;
+    const nowMs = Date.now();
+    const add = (taskId: number, days: number, outcome: 'complete' | 'failed'): number => {
+      const run = { taskId, taskName: 'Site', cause: 'schedule', startedBy: undefined } as const;
+      const id = runs.queue(run, nowMs - days * DAY_MS);
+      runs.close(id, outcome, '{}', nowMs - days * DAY_MS);
+      return id;
+    };
+    const good = add(901, 400, 'complete');
+    const old = Array.from({ length: 50 }, (_, index) => add(901, 300 - index, 'failed'));
+    const recent = Array.from({ length: RUNS_KEPT }, () => add(901, 1, 'failed'));
+    const seldom = [add(902, 800, 'failed'), add(902, 700, 'failed'), add(902, 600, 'complete')];
+    settings.write({ logDays: 30 });
+    await service.stop();
+    service = await start();
+    const left = (taskId: number): number[] => service.services.runs.list({ taskId }, 1000).map(({ id }) => id);
+    assert.deepEqual(left(901).reverse(), [good, ...recent]);
+    assert.ok(old.every((id) => service.services.runs.get(id) === undefined));
+    assert.deepEqual(left(902).reverse(), seldom);
   });
 
   it('forgets what people did after the days that were set', async () => {

@@ -2,13 +2,14 @@ import type { RequestHandler, Response } from 'express';
 import { numberOf } from '../../settings/form-amounts.ts';
 import { LOG_DAYS_MAX, parseAppSettings } from '../../settings/parse-app-settings.ts';
 import { databaseFiles } from '../../state/database-care.ts';
+import { RUNS_KEPT } from '../../state/run-store.ts';
 import type { Job, JobKind } from '../../tasks/jobs.ts';
 import { careFor } from '../../tasks/maintenance.ts';
 import type { Text } from '../../text.ts';
 import { errorWords } from '../error-words.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -25,6 +26,7 @@ interface MaintenanceView {
   readonly compact: JobView | undefined;
   readonly integrity: JobView | undefined;
   readonly logDays: string;
+  readonly runsKept: number;
   readonly messages: readonly FieldMessage[];
   readonly faults: Readonly<Record<string, string>>;
   readonly now: string;
@@ -64,7 +66,7 @@ export function saveMaintenance(services: Services): RequestHandler {
       return;
     }
     services.settings.write(parsed.changes);
-    noteActivity(services, account, 'settings-changed', undefined, t('set.maint'));
+    noteActivity(services, account, 'settings-changed', undefined, 'set.maint');
     flash(res, 'ok', 'ok.saved');
     redirect(res, '/settings/maintenance');
   };
@@ -111,6 +113,7 @@ async function renderMaintenance(
     compact: buildJobView(services.jobs.latest('compact'), 'compact', text),
     integrity: buildJobView(services.jobs.latest('integrity'), 'integrity', text),
     logDays,
+    runsKept: RUNS_KEPT,
     messages,
     faults: messagesByField(messages),
     now: dates.clock(services.clock.nowMs()),
@@ -123,12 +126,13 @@ async function renderMaintenance(
   });
 }
 
-export function buildJobView(job: Job | undefined, kind: JobKind, text: Text): JobView | undefined {
+/** `name`: of the task that the job is about. */
+export function buildJobView(job: Job | undefined, kind: JobKind, text: Text, name?: string): JobView | undefined {
   if (job === undefined) return undefined;
   const { done, total } = job;
   const base = { done, total, action: '', atMs: job.endedMs ?? job.startedMs };
   if (job.endedMs === undefined) {
-    return { ...base, isRunning: true, tone: 'info', words: text.t(`job.${kind}.running`, { done, total }) };
+    return { ...base, isRunning: true, tone: 'info', words: text.t(`job.${kind}.running`, { done, total, name }) };
   }
   if (job.result !== undefined) {
     const { tone, key, facts } = job.result;
