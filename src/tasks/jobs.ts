@@ -16,8 +16,8 @@ export interface JobResult {
 export interface Job {
   readonly id: number;
   readonly kind: JobKind;
-  /** What it is about: a task's name. */
-  readonly subject: string | undefined;
+  /** The task that it is about. */
+  readonly taskId: number | undefined;
   readonly startedMs: number;
   readonly endedMs: number | undefined;
   /** Of `total` pieces; 0 of 0 while that is not known. */
@@ -49,12 +49,12 @@ export class Jobs {
   }
 
   /** undefined, and nothing begins, while one of this kind is under way. */
-  start(kind: JobKind, subject: string | undefined, work: JobWork, onEnd?: (job: Job) => void): Job | undefined {
+  start(kind: JobKind, taskId: number | undefined, work: JobWork, onEnd?: (job: Job) => void): Job | undefined {
     if (this.#stop.signal.aborted || this.running(kind) !== undefined) return undefined;
     const job: Job = {
       id: ++this.#lastId,
       kind,
-      subject,
+      taskId,
       startedMs: this.#clock.nowMs(),
       endedMs: undefined,
       done: 0,
@@ -71,9 +71,9 @@ export class Jobs {
     return this.#jobs.findLast((job) => job.kind === kind && job.endedMs === undefined);
   }
 
-  /** The last one of this kind, under way or ended. */
-  latest(kind: JobKind): Job | undefined {
-    return this.#jobs.findLast((job) => job.kind === kind);
+  /** The last one of this kind, or of this kind and task, under way or ended. */
+  latest(kind: JobKind, taskId?: number): Job | undefined {
+    return this.#jobs.findLast((job) => job.kind === kind && (taskId === undefined || job.taskId === taskId));
   }
 
   /** Stops all at a safe point and waits for them. */
@@ -98,7 +98,11 @@ export class Jobs {
     this.#change(id, { endedMs: this.#clock.nowMs() });
     this.#running.delete(id);
     const job = this.#jobs.find((item) => item.id === id);
-    if (job !== undefined) onEnd?.(job);
+    try {
+      if (job !== undefined) onEnd?.(job);
+    } catch (error) {
+      this.#log.error('bug', { stack: error instanceof Error ? error.stack : String(error) });
+    }
   }
 
   #change(id: number, changes: Partial<Job>): void {

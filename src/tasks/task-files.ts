@@ -7,6 +7,9 @@ import { BackupError } from '../errors.ts';
 const MARKER = ['.site-backup', 'marker.json'] as const;
 const MARKER_BYTES_MAX = 4096;
 
+/** The word that the task's last run has left beside it; without it the next run looks at every file: engine/out-of-step.ts. */
+const RUN_WORD = 'last-run';
+
 /** What a task keeps in its folder. The marker goes last: until then the folder can be told to be the task's. */
 const OWN_NAMES = ['current', 'versions', 'manifest.jsonl', 'SHA256SUMS', '.site-backup'] as const;
 
@@ -26,7 +29,8 @@ export async function countVersions(folder: string): Promise<number> {
 
 /**
  * Deletes what the task with this marker has put into its folder, and the folder itself where nothing else lies in it.
- * Anything else in it stays. Throws `target-taken` where the folder is not the task's, and `target-unwritable`.
+ * Anything else in it stays. Where it does not come to its end, a later run knows that it has to look at every file. Throws
+ * `target-taken` where the folder is not the task's, `target-unwritable`, and `cancelled`.
  */
 export async function removeTaskFiles(folder: string, marker: string | undefined, signal: AbortSignal): Promise<void> {
   const owner = await ownerOfFolder(folder, marker);
@@ -35,12 +39,24 @@ export async function removeTaskFiles(folder: string, marker: string | undefined
   try {
     // Links on the way are the administrator's, as for a run; below the folder none is followed.
     const real = await realpath(folder);
+    await removeRunWord(join(real, MARKER[0]));
     for (const name of OWN_NAMES) await removeFolder(join(real, name), signal);
     await rmdir(real).catch(ignoreContent);
   } catch (error) {
     if (error instanceof BackupError) throw error;
     const detail = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new BackupError('target-unwritable', { cause: error, facts: { path: folder }, detail });
+  }
+}
+
+/** Durable when this resolves. */
+async function removeRunWord(folder: string): Promise<void> {
+  const opened = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    await rm(join(folder, RUN_WORD), { force: true });
+    await opened.sync();
+  } finally {
+    await opened.close();
   }
 }
 

@@ -12,7 +12,7 @@ import { securityHeaders } from './access/security-headers.ts';
 import type { SetupCode } from './access/setup-code.ts';
 import type { SignIn } from './access/sign-in.ts';
 import { answerError, answerForeignForm, answerNotFound, answerSessionEnded } from './error-pages.ts';
-import { FlashBox } from './flash.ts';
+import { FlashBox } from './flash-box.ts';
 import { formOf } from './form.ts';
 import { BASE_PATH_SETTING, isBackgroundRequest, pageContexts } from './make-page-context.ts';
 import { pageOf } from './page-context.ts';

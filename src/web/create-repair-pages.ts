@@ -1,9 +1,6 @@
 import { hostname } from 'node:os';
 import express from 'express';
 import type { RequestHandler } from 'express';
-import type { Clock } from '../clock.ts';
-import type { BackupError } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import { DEFAULT_APP_SETTINGS } from '../settings/app-settings.ts';
 import type { WebAccess } from '../settings/web-access.ts';
 import { LANGUAGES, createText } from '../text.ts';
@@ -13,7 +10,7 @@ import type { SetupCode } from './access/setup-code.ts';
 import type { DsmAccess } from './create-app.ts';
 import { OPEN_FORM_BYTES_MAX, appAt, forms, noStore, refuseForeignForms, staticFiles } from './create-app.ts';
 import { answerError } from './error-pages.ts';
-import { FlashBox } from './flash.ts';
+import { FlashBox } from './flash-box.ts';
 import { KeptForms } from './kept-forms.ts';
 import { isBackgroundRequest, pageContexts } from './make-page-context.ts';
 import { pageOf } from './page-context.ts';
@@ -21,22 +18,10 @@ import { enterByDsm, showDsmLogin } from './pages/dsm-login.ts';
 import { leave } from './pages/login.ts';
 import { chooseLanguage, chooseTheme } from './pages/preferences.ts';
 import { repairAnew, repairDiagnostics, repairRestore, repairRetry, showRepair } from './pages/repair.ts';
+import type { RepairServices } from './pages/repair.ts';
 import { enterByCode, showCodeLogin } from './pages/repair-login.ts';
 import { redirect } from './redirect.ts';
 import { readUiFiles } from './ui-files.ts';
-
-/** What the pages of a service work with that cannot read its database. */
-export interface RepairServices {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly version: string;
-  readonly stateDir: string;
-  readonly logFile: string;
-  /** What stands in the way now. */
-  readonly error: () => BackupError;
-  /** Tries to start again; from then on other pages answer. False where something still stands in the way. */
-  readonly retry: () => Promise<boolean>;
-}
 
 export interface RepairOptions {
   readonly dsm: DsmAccess | undefined;

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import type { SignedIn } from './access/sign-in.ts';
-import { flash } from './flash.ts';
 import { formOf } from './form.ts';
 import type { Form } from './form.ts';
-import { pageOf } from './page-context.ts';
 
 /** How long a form waits for its account to sign in again. */
 export const KEPT_FORM_MS = 30 * 60_000;
@@ -75,13 +73,4 @@ function withoutSecrets(req: Request): Record<string, string[]> {
       // An address may have been pasted with its password.
       .map((name) => [name, form.list(name).map((value) => value.replace(/(:\/\/[^\s:@/]*):\S*@/g, '$1@'))]),
   );
-}
-
-/** The form that was typed on this page before the session ended; the page then says so. undefined: there is none. */
-export function keptForm(req: Request, res: Response, nowMs: number): Form | undefined {
-  const id = req.query['kept'];
-  const page = pageOf(res);
-  const form = typeof id === 'string' ? page.keptForms.get(id, page.account, req.path, nowMs) : undefined;
-  if (form !== undefined) flash(res, 'info', 'ok.kept');
-  return form;
 }

@@ -9,7 +9,7 @@ import type { SignIn, SignedIn } from './access/sign-in.ts';
 import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { createDates } from './dates.ts';
 import type { Dates } from './dates.ts';
-import type { FlashBox } from './flash.ts';
+import type { FlashBox } from './flash-box.ts';
 import type { KeptForms } from './kept-forms.ts';
 import type { PageContext, Theme } from './page-context.ts';
 import type { Services } from './services.ts';
@@ -65,6 +65,7 @@ export function pageContexts(services: PageServices, signIn: SignIn, around: Pag
       account: signedIn?.account,
       sessionHash: signedIn?.sessionHash,
       isStillSignedIn: () => signedIn !== undefined && signIn.isValid(signedIn),
+      isBackground: isBackgroundRequest(req),
       isEmbedded: around.isEmbeddable && req.get('Sec-Fetch-Dest') === 'iframe',
       machine: around.machine,
       version: services.version,

@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import type { Language, Text, TextFacts } from '../text.ts';
 import type { Dates } from './dates.ts';
-import type { FlashBox } from './flash.ts';
+import type { FlashBox } from './flash-box.ts';
 import type { KeptForms } from './kept-forms.ts';
 import type { SideView } from './side.ts';
 import type { UiFiles } from './ui-files.ts';
@@ -31,6 +31,8 @@ export interface PageContext {
   readonly sessionHash: Buffer | undefined;
   /** Asks again, without counting as use: a stream must end with its session. */
   readonly isStillSignedIn: () => boolean;
+  /** Asked by an open page itself: nobody reads what is only said once. */
+  readonly isBackground: boolean;
   /** True in a window of the DSM desktop, which has its own title bar. */
   readonly isEmbedded: boolean;
   /** The name of the NAS. */

@@ -27,7 +27,7 @@ export async function render(res: Response, view: string, data: object, options:
   const given = { ...data, ...viewWords(page) };
   const body = await renderFile(page, view, given);
   // Taken after the view was made: a page that fails does not swallow the notice.
-  const flash = page.flashes.take(page.csrfToken);
+  const flash = page.isBackground ? undefined : page.flashes.take(page.csrfToken);
   const html = await renderFile(page, 'layout', {
     ...viewWords(page),
     body,

@@ -157,7 +157,13 @@ export function addRoutes(app: Router, services: Services, access: PasswordLogin
   app.post('/settings/web/back', takeBackWebSettings(services));
   app.get('/settings/security', showSecuritySettings(services, access));
   app.post('/settings/security', saveSecuritySettings(services, access));
-  if (access instanceof PasswordLogin) app.post('/settings/security/password', changePassword(services, access));
+  if (access instanceof PasswordLogin) {
+    app.post('/settings/security/password', changePassword(services, access));
+    // A wrong password shows the page below this address; the switch of languages leads back to it.
+    app.get('/settings/security/password', (_req, res) => {
+      redirect(res, '/settings/security');
+    });
+  }
   app.get('/settings/maintenance', showMaintenance(services));
   app.post('/settings/maintenance', saveMaintenance(services));
   app.post('/settings/maintenance/compact', compactDatabases(services));

@@ -35,6 +35,12 @@ export function slugOf(name: string): string {
     .replace(/^-+|-+$/g, '');
 }
 
+/** The page that helps a run whose cause is `code`, as permissions do; undefined where they do not. */
+export function permissionPath(code: string | undefined, path: unknown): string | undefined {
+  if (code !== 'target-read-only') return undefined;
+  return typeof path === 'string' ? `/permission?folder=${encodeURIComponent(path)}` : '/permission';
+}
+
 /** The number in `7-garage-morel` or `7`; undefined for anything else. */
 export function idOf(value: unknown): number | undefined {
   const match = typeof value === 'string' ? /^(\d{1,15})(?:-[^/]*)?$/.exec(value) : null;

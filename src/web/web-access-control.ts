@@ -23,6 +23,8 @@ export interface WebTrial {
   /** Who knows it was signed in when the change was made; it stands in the link to the new address only. */
   readonly token: string;
   readonly endsMs: number;
+  /** Who made the change. */
+  readonly by: string | undefined;
 }
 
 /** How the last trial ended. */
@@ -132,13 +134,14 @@ export class WebAccessControl {
   async tryOut(
     wanted: WebAccess,
     names: readonly string[],
+    by: string | undefined,
   ): Promise<WebTrial | { faults: readonly CertificateFault[] }> {
     const access = { ...wanted, ...this.fixed };
     const found = await this.#certificateFor(access, names);
     if ('faults' in found) return found;
     await this.takeBack();
     const token = randomBytes(32).toString('base64url');
-    const trial: WebTrial = { access, token, endsMs: this.#options.clock.nowMs() + TRIAL_MS };
+    const trial: WebTrial = { access, token, endsMs: this.#options.clock.nowMs() + TRIAL_MS, by };
     const app = this.#makeApp(access, token);
     await this.#options.listener.open([{ access, certificate: found.certificate, app }, this.#door()]);
     const over = new AbortController();

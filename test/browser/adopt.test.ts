@@ -40,11 +40,7 @@ describe('a folder that holds a backup', { skip }, () => {
   };
   const folderOf = (id: number): string => fixture.services.tasks.get(id)?.settings?.target.folder ?? '';
   const adopted = (id: number): Promise<void> => {
-    const { name } = fixture.services.tasks.get(id) ?? {};
-    const isDone = (): boolean => {
-      const job = fixture.services.jobs.latest('adopt');
-      return job?.subject === name && job?.result !== undefined;
-    };
+    const isDone = (): boolean => fixture.services.jobs.latest('adopt', id)?.result !== undefined;
     return until(() => Promise.resolve(isDone()), 20_000, 'the adoption to end');
   };
   const assertBringsNothing = async (id: number): Promise<void> => {

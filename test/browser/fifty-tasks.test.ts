@@ -74,6 +74,36 @@ describe('fifty tasks on one page', { skip }, () => {
     assert.equal(fixture.services.tasks.list().length, TASKS + 1);
   });
 
+  it('is as it was after Back, and after a button below it: filter, search and order', async () => {
+    const page = await fixture.openSignedIn();
+    await page.goto(`${fixture.origin}/tasks`);
+    await page.locator('.filters a[href*="state=attention"]').click();
+    await page.locator('input[type="search"]').fill('morel');
+    await page.keyboard.press('Enter');
+    await page.locator('thead a[href*="sort=name"]').click();
+    await page.waitForURL(/sort=name/);
+    const [list, rows] = [page.url(), await page.locator('.tasks tbody .nm').allTextContents()];
+    assert.ok(rows.length > 1 && rows.length < TASKS / 2, `${rows.length} rows`);
+    assert.match(list, /state=attention&q=morel&sort=name/);
+    const assertSame = async (): Promise<void> => {
+      await page.waitForURL(list);
+      assert.deepEqual(await page.locator('.tasks tbody .nm').allTextContents(), rows);
+      assert.equal(await page.locator('input[type="search"]').inputValue(), 'morel');
+      assert.match((await page.locator('.filters [aria-current]').getAttribute('href')) ?? '', /state=attention/);
+    };
+    await page.locator('.tasks tbody .nm a').first().click();
+    await page.getByRole('link', { name: EN.t('tab.history'), exact: true }).click();
+    await page.waitForURL(/\/runs$/);
+    await page.goBack();
+    await page.goBack();
+    await assertSame();
+    await page.reload();
+    await assertSame();
+    await page.getByRole('button', { name: EN.t('act.pause'), exact: true }).click();
+    await page.getByText(EN.t('ok.bulk.none')).first().waitFor();
+    await assertSame();
+  });
+
   it('ticks a task wherever in its cell one presses', async () => {
     const page = await fixture.openSignedIn();
     await page.goto(`${fixture.origin}/tasks`);

@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createText } from '../../src/text.ts';
-import { permissionPath } from '../../src/web/pages/permission.ts';
+import { permissionPath } from '../../src/web/task-path.ts';
 import { startWebApp } from '../support/web-app.ts';
 import type { Visitor, WebApp } from '../support/web-app.ts';
 

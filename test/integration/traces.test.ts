@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TaskActivity } from '../../src/tasks/task-runner.ts';
 import { filledForm } from '../support/html-form.ts';
-import { addTask } from '../support/run-fixture.ts';
+import { PuppetRunner, addTask } from '../support/run-fixture.ts';
 import { OWNER_PASSWORD, routesOf, startWebApp } from '../support/web-app.ts';
 import type { Visitor, WebApp } from '../support/web-app.ts';
 
@@ -14,9 +15,20 @@ interface Change {
   /** A field or button of a form that is sent as it is filled; without it `fields` are all. */
   readonly holding?: string;
   readonly fields?: Readonly<Record<string, string>>;
+  /** The task is at work then. */
+  readonly isRunning?: true;
   readonly says: RegExp;
 }
 
+const AT_WORK: TaskActivity = {
+  runId: 1,
+  taskId: 1,
+  cause: 'schedule',
+  phase: 'running',
+  queuedMs: 0,
+  startedMs: 0,
+  progress: undefined,
+};
 const PATIENCE_MS = 30_000;
 const CHANGED_PASSWORD = 'another battery staple';
 const changedPassword = { current: OWNER_PASSWORD, password: CHANGED_PASSWORD, again: CHANGED_PASSWORD };
@@ -27,6 +39,7 @@ const CHANGES: readonly Change[] = [
   { path: '/tasks/1/resume', page: '/tasks/1', says: /admin resumed the schedule of Atelier/ },
   { path: '/tasks/1/duplicate', page: '/tasks/1', says: /admin created Atelier \(2\) as a copy of Atelier/ },
   { path: '/tasks/1/edit', page: '/tasks/1/edit', holding: 'host', says: /admin changed Atelier/ },
+  { path: '/tasks/1/stop', page: '/tasks', isRunning: true, says: /admin stopped the run of Atelier/ },
   { path: '/tasks/bulk', page: '/tasks', fields: { do: 'pause', task: '1' }, says: /admin paused the schedule of/ },
   {
     path: '/tasks/1/delete',
@@ -74,7 +87,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   '/permission': 'tries a folder and changes nothing',
   '/settings/web': 'cannot be changed where start options fix it: web-address.test.ts',
   '/settings/web/back': 'takes back what was only tried',
-  '/settings/web/keep': 'confirms what Activity has told when it was tried',
+  '/settings/web/keep': 'web-address.test.ts',
   '/tasks/new/1/connection': 'a draft',
   '/tasks/new/1/folders': 'a draft',
   '/tasks/new/1/schedule': 'a draft',
@@ -82,7 +95,6 @@ const OTHERS: Readonly<Record<string, string>> = {
   '/tasks/new/1/check': 'the wizard to its end: web-forms.test.ts',
   '/tasks/1/run': 'the row of the run says who started it',
   '/tasks/1/simulate': 'the row of the run says who started it',
-  '/tasks/1/stop': 'the run ends as stopped by hand',
   '/tasks/1/decision': 'needs a held run: decision.test.ts reads Activity',
   '/tasks/1/adopt': 'needs a folder that was lost: adopt.test.ts',
   '/tasks/1/versions/1/pin': 'needs versions: versions.test.ts',
@@ -91,10 +103,11 @@ const OTHERS: Readonly<Record<string, string>> = {
 };
 
 describe('what people change', () => {
+  const runner = new PuppetRunner();
   let web: WebApp;
   let owner: Visitor;
   before(async () => {
-    web = await startWebApp();
+    web = await startWebApp({}, (services) => ({ ...services, runner }));
     addTask(web.services, 'Atelier');
     owner = await web.owner();
   });
@@ -113,9 +126,10 @@ describe('what people change', () => {
     assert.match(await newestDeed(owner), /\d\d:\d\d .*admin signed in from 127\.0\.0\.1/);
   });
 
-  for (const { path, page, holding, fields = {}, says } of CHANGES) {
+  for (const { path, page, holding, fields = {}, isRunning, says } of CHANGES) {
     it(`by ${path}${Object.values(fields).length === 1 ? ` (${Object.values(fields).join()})` : ''} is told with who and when`, async () => {
       web.clock.advance(60_000);
+      if (isRunning === true) runner.set(AT_WORK, 'phase');
       const answer =
         holding === undefined
           ? await owner.send(path, fields, page)
@@ -128,6 +142,7 @@ describe('what people change', () => {
         assert.match(text.replace(/<[^>]*>/g, ''), says);
         return;
       }
+      if (isRunning === true) runner.end(1, 'cancelled');
       let deed = await newestDeed(owner);
       // Work on the databases is told when it is done.
       const patience = performance.now() + PATIENCE_MS;

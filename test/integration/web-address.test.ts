@@ -76,6 +76,15 @@ async function answers(port: number, path = '/login', isTls = false): Promise<nu
   }
 }
 
+/** As Activity tells it, to somebody who has just signed in there; the sign-in itself left out. */
+async function newestDeed(app: WebApp & { owner1: Visitor }, port: number): Promise<string> {
+  const { owner1 } = app;
+  const visitor = new Visitor(port);
+  for (const [name, value] of owner1.cookies) visitor.cookies.set(name, value);
+  const { text } = await visitor.ask('/runs?kind=deeds');
+  return (/<tr><td class="nw num">[\s\S]*?<\/tr>/.exec(text)?.[0] ?? '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+}
+
 async function occupy(): Promise<{ port: number; server: Server }> {
   const port = await freePort();
   const server = createServer();
@@ -97,6 +106,7 @@ describe('a new port', () => {
     assert.equal((await keepAt(link)).headers.location, '/settings/web');
     assert.deepEqual([await answers(app.port), await answers(port)], ['ECONNREFUSED', 200]);
     assert.equal(app.services.settings.read().web.port, port);
+    assert.match(await newestDeed(app, port), /admin changed the settings: Web access/);
     app.clock.advance(2 * TRIAL_MS);
     await settle();
     assert.equal(await answers(port), 200, 'what was confirmed is not taken back');
@@ -115,6 +125,7 @@ describe('a new port', () => {
     assert.deepEqual([await answers(app.port), await answers(port)], [200, 'ECONNREFUSED']);
     assert.match((await app.owner1.ask(PAGE)).text, /Nobody confirmed the new address in time/);
     assert.deepEqual(app.services.settings.read().web.port, app.port);
+    assert.match(await newestDeed(app, app.port), /admin signed in/, 'nothing was changed');
   });
 
   it('can be taken back at once', async () => {

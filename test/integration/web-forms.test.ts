@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { inflateRawSync } from 'node:zlib';
 import { startService } from '../../src/service.ts';
 import type { Service } from '../../src/service.ts';
+import { holdTaskLock } from '../../src/state/task-database.ts';
 import type { RunnerEvent } from '../../src/tasks/task-runner.ts';
 import { hashPassword } from '../../src/web/access/password-hash.ts';
 import { decoded, filledForm } from '../support/html-form.ts';
@@ -119,6 +120,15 @@ function taskIdOf(path: string): number {
   return Number(/^\/tasks\/(\d+)/.exec(path)?.[1]);
 }
 
+/** A signal that is aborted as soon as `isOver` says so. */
+function abortedOnce(isOver: () => boolean): Pick<AbortSignal, 'aborted'> {
+  return {
+    get aborted() {
+      return isOver();
+    },
+  };
+}
+
 async function runEnded(taskId: number): Promise<string> {
   const { runner, runs } = service.services;
   await new Promise<void>((resolve) => {
@@ -182,6 +192,42 @@ describe('the wizard without scripts', () => {
     assert.equal(await runEnded(taskIdOf(task)), 'complete');
     assert.ok(existsSync(join(share, 'boutique', 'current', 'index.php')), 'nothing was copied');
     assert.equal((await visitor.ask(fourth)).headers.location, first);
+  });
+
+  it('makes one task where its button is pressed twice at the same moment', async () => {
+    const first = locationOf(await visitor.ask('/tasks/new'));
+    const second = locationOf(await press(first, 'host', connection({ name: 'Once' })));
+    const third = locationOf(await press(second, 'root', { subfolder: 'once' }));
+    const fourth = locationOf(await press(third, 'scheduleKind', { scheduleKind: 'manual' }));
+    const form = filledForm(await get(fourth), 'start', { start: undefined });
+    const twice = await Promise.all([visitor.ask(fourth, { form }), visitor.ask(fourth, { form })]);
+    const places = twice.map(locationOf).sort();
+    assert.equal(places[0], '/tasks');
+    assert.match(places[1] ?? '', /^\/tasks\/\d+-once$/);
+  });
+
+  it('opens a folder of the site whose path is typed, and goes on with no path that is not there', async () => {
+    const first = locationOf(await visitor.ask('/tasks/new'));
+    const second = locationOf(await press(first, 'host', connection({ name: 'Typed' })));
+    const opened = locationOf(await press(second, 'root', { goRemote: 'typed', typed: ' wp-content/uploads/ ' }));
+    const inside = await get(opened);
+    assert.match(inside, /value="\/wp-content\/uploads"[^>]* aria-label="This folder: \/wp-content\/uploads" checked/);
+    // Enter in the field, or Next: what was typed is looked at first.
+    const app = locationOf(await press(opened, 'root', { folder: '/wp-content/uploads', typed: '/app', do: 'next' }));
+    assert.match(await get(app), /aria-label="This folder: \/app" checked/);
+
+    const wrong = locationOf(await press(app, 'root', { folder: '/app', typed: '/no-such', do: 'next' }));
+    const missing = await get(wrong);
+    assert.match(missing, /role="alert"><p>[^<]*\/no-such/);
+    assert.match(missing, /name="typed" value="\/no-such"/);
+    assert.doesNotMatch(missing, /Will back up/);
+    assert.equal(locationOf(await press(wrong, 'root', { do: 'next' })).split('#')[0], wrong.split('#')[0]);
+
+    const dots = await press(app, 'root', { folder: '/app', typed: '/app/../etc', do: 'next' });
+    assert.equal(dots.status, 422);
+    assert.match(messagesIn(dots.text).join(), /^folder: The folder on the site may not hold/);
+    assert.match(dots.text, /name="typed" value="\/app\/\.\.\/etc"/);
+    assert.match(locationOf(await press(app, 'root', { folder: '/app', subfolder: 'typed', do: 'next' })), /schedule$/);
   });
 
   it('says what is wrong in the first step, and keeps what was typed', async () => {
@@ -454,6 +500,57 @@ describe('deleting a task', () => {
     assert.equal(service.services.tasks.get(id), undefined);
   });
 
+  it('leaves the files alone where a run has begun since the page was opened, and says so', async () => {
+    const task = await makeTask('Begun since', 'begun-since', true);
+    const id = taskIdOf(task);
+    await runEnded(id);
+    const { tasks, jobs, activity, stateDir } = service.services;
+    // As a run on the command line does, of which the service knows nothing.
+    const release = holdTaskLock(stateDir, tasks.get(id)?.stateKey ?? '');
+    try {
+      locationOf(await press(`${task}/delete`, 'files', { files: 'delete', confirm: 'Begun since' }));
+      while (jobs.running('delete-files') !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      release();
+    }
+    assert.ok(existsSync(join(share, 'begun-since', 'current', 'index.php')), 'the files went');
+    assert.equal(tasks.get(id)?.isPaused, false);
+    assert.match(await get(`${task}/delete`), /This task is already running/);
+    assert.equal(activity.list(undefined, 1)[0]?.action, 'task-created');
+  });
+
+  it('is told where it is not finished, and the next run looks at every file', async () => {
+    const task = await makeTask('Half gone', 'half-gone', true);
+    const id = taskIdOf(task);
+    await runEnded(id);
+    const { tasks, jobs, activity, runs } = service.services;
+    const folder = join(share, 'half-gone');
+    const signal = abortedOnce(() => !existsSync(join(folder, 'current'))) as AbortSignal;
+    const start = jobs.start.bind(jobs);
+    // The service is stopped when the first folder has gone.
+    jobs.start = (kind, taskId, work, onEnd) => start(kind, taskId, (report) => work(report, signal), onEnd);
+    try {
+      locationOf(await press(`${task}/delete`, 'files', { files: 'delete', confirm: 'Half gone' }));
+      while (jobs.running('delete-files') !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      jobs.start = start;
+    }
+    assert.deepEqual(
+      activity.list(undefined, 2).map(({ action, actor }) => [action, actor]),
+      [
+        ['task-files-left', 'admin'],
+        ['task-files-deleting', 'admin'],
+      ],
+    );
+    assert.equal(tasks.get(id)?.isPaused, true);
+    assert.match(await get(`${task}/delete`), /class="notice err job"/);
+    assert.ok(existsSync(join(folder, '.site-backup', 'marker.json')), 'nobody could tell whose it is');
+    locationOf(await visitor.send(`/tasks/${id}/run`, {}, '/tasks'));
+    assert.equal(await runEnded(id), 'complete');
+    assert.equal(runs.list({ taskId: id }, 1)[0]?.outcome, 'complete');
+    assert.ok(existsSync(join(folder, 'current', 'index.php')), 'called complete without its files');
+  });
+
   it('does not delete what is not the task’s own', async () => {
     const task = await makeTask('Never run', 'never-run');
     mkdirSync(join(share, 'never-run', 'current'), { recursive: true });
@@ -502,11 +599,23 @@ describe('the settings', () => {
     assert.match(page, /databases? checked: (all )?intact/);
   });
 
+  it('that were chosen here hold in this browser, too, whatever its menu said before', async () => {
+    const other = await newVisitor();
+    locationOf(await other.send('/language', { language: 'fr', back: '/tasks' }, '/settings/general'));
+    locationOf(await other.send('/theme', { theme: 'dark', back: '/tasks' }, '/settings/general'));
+    assert.match(await get('/settings/general', other), /<html lang="fr" data-theme="dark"/);
+    locationOf(await press('/settings/general', 'runsMax', { language: 'en', theme: 'light' }, other));
+    assert.match(await get('/settings/general', other), /<html lang="en" data-theme="light"/);
+    locationOf(await press('/settings/general', 'runsMax', { language: 'browser', theme: 'auto' }, other));
+  });
+
   it('change the password only for the present one, and sign every other browser out', async () => {
     const other = await newVisitor();
     const next = 'another good password';
     const wrong = { current: 'not it', password: next, again: next };
     assert.equal((await visitor.send('/settings/security/password', wrong, '/settings/security')).status, 422);
+    // What a reload of that page, or the switch of languages on it, asks for.
+    assert.equal(locationOf(await visitor.ask('/settings/security/password')), '/settings/security');
     const right = { ...wrong, current: ACCOUNT_PASSWORD };
     locationOf(await visitor.send('/settings/security/password', right, '/settings/security'));
     assert.notEqual((await other.ask('/tasks')).status, 200);
@@ -525,7 +634,15 @@ describe('help and diagnostics', () => {
   });
 
   it('hold no password and no user name', async () => {
-    await makeTask('With a secret', 'with-a-secret');
+    const id = taskIdOf(await makeTask('With a secret', 'with-a-secret'));
+    const { tasks, runner } = service.services;
+    const task = tasks.get(id);
+    assert.ok(task?.settings !== undefined);
+    const user = 'nobody-knows-me';
+    const source = { ...task.settings.source, user };
+    tasks.update(id, task.revision, { ...task.settings, source }, task.schedule, Date.now());
+    runner.start(id, 'user', 'admin');
+    assert.equal(await runEnded(id), 'failed');
     const zip = await download('/diagnostics.zip');
     const texts = membersOf(zip);
     assert.deepEqual(
@@ -537,7 +654,12 @@ describe('help and diagnostics', () => {
     for (const secret of [SCRIPTED_PASSWORD, TYPED_PASSWORD, ACCOUNT_PASSWORD, encodeURIComponent(SCRIPTED_PASSWORD)]) {
       assert.ok(!all.includes(secret), secret);
     }
+    assert.match(texts.get('runs.json') ?? '', /login-rejected/);
     assert.ok(!new RegExp(`"user":\\s*"${SCRIPTED_USER}"`).test(all), 'a user name');
+    assert.deepEqual(
+      all.split('\n').filter((line) => line.includes(user)),
+      [],
+    );
     for (const name of ['tasks.json', 'runs.json', 'system.json']) JSON.parse(texts.get(name) ?? '');
   });
 

@@ -1,10 +1,12 @@
 /** The pages that show, over real HTTP with real stores; the runs are told by the test. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { taskDatabasePath } from '../../src/state/task-database.ts';
 import type { TaskActivity } from '../../src/tasks/task-runner.ts';
 import { PuppetRunner, addEvents, addRun, addTask } from '../support/run-fixture.ts';
 import { startWebApp } from '../support/web-app.ts';
@@ -159,6 +161,27 @@ describe('the pages that show', () => {
     const worst = names(await page('/tasks'));
     assert.equal(worst.at(-1), 'Zebra works', 'what is well comes last');
     assert.match(await page('/tasks?sort=name'), /aria-sort="ascending"[^>]*>\s*<a[^>]*>Task/);
+  });
+
+  it('are there for all tasks although the database of a held one cannot be read, and still ask', async () => {
+    const taskId = addTask(web.services, 'Unreadable', { host: 'unreadable.example' });
+    addRun(web.services, taskId, 'held', { report: { cause: { code: 'guard-held', facts: {} } } });
+    const { stateDir, tasks } = web.services;
+    const path = taskDatabasePath(stateDir, tasks.get(taskId)?.stateKey ?? '');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'this is no database');
+    assert.match(await page('/tasks?q=unreadable'), /data-state=held/);
+    assert.match(await page(`/tasks/${taskId}`), /Needs your decision/);
+    rmSync(path);
+  });
+
+  it('say once what was done, to who did it: not to another window that asks by itself', async () => {
+    await owner.send('/settings/schedules', { length: 'day' }, '/settings/general');
+    const words = /All schedules are paused until/;
+    assert.doesNotMatch((await owner.ask('/tasks', { headers: { 'X-Background': '1' } })).text, words);
+    assert.match(await page('/tasks'), words);
+    assert.doesNotMatch(await page('/tasks'), words);
+    await owner.send('/settings/schedules', { do: 'resume' }, '/settings/general');
   });
 
   it('page through the runs of a task, and give all of them as a table', async () => {

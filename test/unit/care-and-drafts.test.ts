@@ -20,7 +20,7 @@ import { DRAFTS_MAX, DRAFT_MS, DraftStore, isDraftId } from '../../src/state/dra
 import { SecretBox } from '../../src/state/secret-box.ts';
 import { openTaskDatabase, taskDatabasePath } from '../../src/state/task-database.ts';
 import { Jobs } from '../../src/tasks/jobs.ts';
-import type { Job } from '../../src/tasks/jobs.ts';
+import type { Job, JobResult } from '../../src/tasks/jobs.ts';
 import { careFor } from '../../src/tasks/maintenance.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -151,6 +151,24 @@ describe('jobs', () => {
     assert.equal((await ended).failure?.code, 'disk-full');
     assert.equal(jobs.running('compact'), undefined);
     assert.equal(jobs.latest('compact')?.failure?.code, 'disk-full');
+  });
+
+  it('are told of the task that they were about, not of another one of its name', async () => {
+    const jobs = new Jobs(new FakeClock(), silentLog);
+    const done = (): Promise<JobResult> => Promise.resolve({ tone: 'ok', key: 'done', facts: {} });
+    await new Promise((resolve) => jobs.start('adopt', 7, done, resolve));
+    assert.equal(jobs.latest('adopt', 7)?.result?.tone, 'ok');
+    assert.equal(jobs.latest('adopt', 8), undefined);
+  });
+
+  it('end, and the service lives on, where the disk refuses what their end should write', async () => {
+    const jobs = new Jobs(new FakeClock(), silentLog);
+    const done = (): Promise<JobResult> => Promise.resolve({ tone: 'ok', key: 'done', facts: {} });
+    jobs.start('compact', undefined, done, () => {
+      throw new Error('database or disk is full');
+    });
+    await jobs.shutdown();
+    assert.equal(jobs.latest('compact')?.result?.tone, 'ok');
   });
 
   it('end with the service', async () => {

@@ -104,7 +104,7 @@ describe('the page that deletes a task', () => {
   const typed = { isWipe: true, typed: 'Gar' };
 
   it('says what would be lost', () => {
-    const view = buildDeleteView(task(), facts, typed, [], false, TEXT);
+    const view = buildDeleteView(task(), facts, typed, [], { isRunning: false, job: undefined }, TEXT);
     assert.equal(view.wipeWords, 'Also delete 1 GB in /volume1/b/garage');
     assert.match(view.lossWords, /41 older versions/);
     assert.equal(view.keepNote, '');
@@ -112,7 +112,7 @@ describe('the page that deletes a task', () => {
 
   it('does not offer to delete what is not the task’s', () => {
     for (const owner of ['foreign', 'absent'] as const) {
-      const view = buildDeleteView(task(), { ...facts, owner }, typed, [], false, TEXT);
+      const view = buildDeleteView(task(), { ...facts, owner }, typed, [], { isRunning: false, job: undefined }, TEXT);
       assert.notEqual(view.keepNote, '', owner);
       assert.equal(view.isWipe, false, owner);
     }

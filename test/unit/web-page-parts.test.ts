@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { createText } from '../../src/text.ts';
 import { resolveTimeZone } from '../../src/settings/wall-clock.ts';
 import { createDates } from '../../src/web/dates.ts';
-import { FlashBox } from '../../src/web/flash.ts';
+import { FlashBox } from '../../src/web/flash-box.ts';
 import { readUiFiles } from '../../src/web/ui-files.ts';
 
 const UI = resolve(import.meta.dirname, '../../ui');

@@ -8,15 +8,17 @@ import { createText } from '../../src/text.ts';
 import { csvLine } from '../../src/web/csv.ts';
 import { createDates } from '../../src/web/dates.ts';
 import { dayOf, dayStartMs } from '../../src/web/exact-times.ts';
-import { readHappenings } from '../../src/web/pages/activity-rows.ts';
+import { buildHappening, readHappenings } from '../../src/web/pages/activity-rows.ts';
+import type { Happening } from '../../src/web/pages/activity-rows.ts';
 import { buildCalendar } from '../../src/web/pages/run-calendar.ts';
 import { STRIP_RUNS, buildCompactStrip, buildStrip, buildThroughput } from '../../src/web/pages/run-charts.ts';
 import { scheduleWords } from '../../src/web/pages/schedule-words.ts';
 import { buildRunDetail } from '../../src/web/pages/run-detail-view.ts';
 import type { RunInput } from '../../src/web/pages/run-detail-view.ts';
 import { buildTrouble } from '../../src/web/pages/task-overview-view.ts';
+import type { TaskInput } from '../../src/web/pages/task-reading.ts';
 import { buildTasksView, failuresInRow } from '../../src/web/pages/tasks-view.ts';
-import type { TaskInput, TasksInput, TasksQuery } from '../../src/web/pages/tasks-view.ts';
+import type { TasksInput, TasksQuery } from '../../src/web/pages/tasks-view.ts';
 import { volumeView } from '../../src/web/side.ts';
 import { storedReport } from '../../src/web/stored-report.ts';
 import { idOf, taskPath } from '../../src/web/task-path.ts';
@@ -284,6 +286,25 @@ describe('the trouble of a task', () => {
   });
 });
 
+describe('a question that is still open', () => {
+  it('is asked on the page of the task also after a run that was stopped', () => {
+    const base = { dataMarks: [], lastRuns: [], versions: undefined, warnings: [], pausedUntilMs: undefined };
+    for (const lastEnded of [
+      run('held', { cause: { code: 'guard-held', facts: {} } }),
+      run('cancelled', { cause: { code: 'cancelled', facts: {} } }),
+      run('interrupted', {}, { report: undefined }),
+    ]) {
+      const input = task(1, 'Site', { lastEnded, needsDecision: true });
+      const view = { ...base, task: input, lastComplete: undefined, nowMs: NOW_MS };
+      const trouble = buildTrouble(view, text, dates);
+      assert.deepEqual(trouble?.link, { path: '/tasks/1-site/decision', words: 'Decide' }, lastEnded.outcome);
+      assert.match(trouble.cause, /^Too much has changed/);
+      assert.equal(trouble.tone, 'warn');
+      assert.equal(list([input]).attention[0]?.action.path, '/tasks/1-site/decision');
+    }
+  });
+});
+
 describe('charts', () => {
   const outcomes = [
     'complete',
@@ -433,6 +454,26 @@ describe('small words', () => {
 });
 
 describe('what happened', () => {
+  it('is told in the words and at the time of who reads it', () => {
+    const deed = (action: string, detail: string): Happening => ({
+      kind: 'deed',
+      atMs: NOW_MS,
+      deed: { id: 1, atMs: NOW_MS, actor: 'ann', action, subject: 'Site', detail },
+    });
+    const pinned = deed('version-pinned', String(NOW_MS - HOUR_MS));
+    const words = (happening: Happening, in_ = text, at = dates): string => buildHappening(happening, in_, at).words;
+    assert.equal(words(pinned), 'ann pinned a version of Site: Today 12:00');
+    const tomorrow = createDates(text, 'Europe/Paris', () => NOW_MS + 24 * HOUR_MS);
+    assert.equal(words(pinned, text, tomorrow), 'ann pinned a version of Site: Yesterday 12:00');
+    const later = createDates(french, 'Europe/Paris', () => NOW_MS + 240 * HOUR_MS);
+    assert.match(words(pinned, french, later), /21 nov\.?, 12:00/);
+    const changed = deed('settings-changed', 'set.web');
+    assert.equal(words(changed), `ann changed the settings: ${text.t('set.web')}`);
+    assert.ok(words(changed, french).endsWith(french.t('set.web')), words(changed, french));
+    // As earlier versions wrote it.
+    assert.equal(words(deed('settings-changed', 'General')), 'ann changed the settings: General');
+  });
+
   it('is read in pages that lose and repeat nothing, whatever the order of the times', () => {
     const times = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 25 });
     fc.assert(

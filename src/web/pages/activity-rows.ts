@@ -1,6 +1,7 @@
 import type { Activity, ActivityStore } from '../../state/activity-store.ts';
 import type { RunStore, StoredRun } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
+import type { Dates } from '../dates.ts';
 import { storedReport } from '../stored-report.ts';
 import { resultWords, starterWords } from './run-words.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
@@ -62,8 +63,8 @@ export interface HappeningView {
   readonly path: string;
 }
 
-export function buildHappening(happening: Happening, text: Text): HappeningView {
-  if (happening.kind === 'deed') return deedView(happening.deed, text);
+export function buildHappening(happening: Happening, text: Text, dates: Pick<Dates, 'when'>): HappeningView {
+  if (happening.kind === 'deed') return deedView(happening.deed, text, dates);
   const { run } = happening;
   const state = outcomeState(run.outcome);
   const { icon, tone } = STATE_LOOKS[state];
@@ -81,8 +82,9 @@ export function buildHappening(happening: Happening, text: Text): HappeningView 
   };
 }
 
-function deedView(deed: Activity, text: Text): HappeningView {
-  const { actor, action, subject, detail } = deed;
+function deedView(deed: Activity, text: Text, dates: Pick<Dates, 'when'>): HappeningView {
+  const { actor, action, subject } = deed;
+  const detail = detailWords(deed, text, dates);
   return {
     atMs: deed.atMs,
     icon: DEED_ICONS.find(([pattern]) => pattern.test(action))?.[1] ?? 'settings',
@@ -95,9 +97,20 @@ function deedView(deed: Activity, text: Text): HappeningView {
   };
 }
 
+/** Deeds whose detail is the start of a run, in ms since 1970: today is yesterday tomorrow. */
+const VERSION_DEEDS: ReadonlySet<string> = new Set(['version-pinned', 'version-unpinned', 'version-deleted']);
+
+/** In the language and at the time of who reads, not of who did it. Earlier versions stored words. */
+function detailWords({ action, detail }: Activity, text: Text, dates: Pick<Dates, 'when'>): string | undefined {
+  if (detail === undefined) return undefined;
+  if (action === 'settings-changed') return text.t(detail);
+  return VERSION_DEEDS.has(action) && /^\d+$/.test(detail) ? dates.when(Number(detail)) : detail;
+}
+
 const DEED_ICONS: readonly (readonly [RegExp, string])[] = [
   [/sign|password|account|session|set-?up/, 'account'],
   [/delete|remove/, 'delete'],
   [/pause/, 'pause'],
+  [/stopped/, 'stop'],
   [/task|create|edit|change/, 'edit'],
 ];

@@ -59,7 +59,7 @@ export function startAdopt(services: Services): RequestHandler {
       await renderAdopt(services, res, 409, task, []);
       return;
     }
-    const job = services.jobs.start('adopt', task.name, adoptFolder(assignment, services.log), (ended) => {
+    const job = services.jobs.start('adopt', task.id, adoptFolder(assignment, services.log), (ended) => {
       if (ended.result !== undefined) noteActivity(services, account, 'folder-adopted', task.name, assignment.folder);
     });
     if (job === undefined) flash(res, 'warn', 'job.busy');
@@ -88,8 +88,7 @@ async function renderAdopt(
   messages: readonly FieldMessage[],
 ): Promise<void> {
   const { t, text } = pageOf(res);
-  const latest = services.jobs.latest('adopt');
-  const job = latest?.subject === task.name ? latest : undefined;
+  const job = services.jobs.latest('adopt', task.id);
   const assignment = assignmentOf(services, task);
   const isDone = job !== undefined && job.failure === undefined;
   const outlook =

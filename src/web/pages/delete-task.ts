@@ -1,7 +1,9 @@
 import type { RequestHandler, Response } from 'express';
 import { countVersions, ownerOfFolder, removeTaskFiles } from '../../tasks/task-files.ts';
 import type { FolderOwner } from '../../tasks/task-files.ts';
+import type { Job, JobWork } from '../../tasks/jobs.ts';
 import { readTaskMarker, removeTaskDatabase } from '../../state/database-care.ts';
+import { holdTaskLock } from '../../state/task-database.ts';
 import type { StoredTask } from '../../state/task-store.ts';
 import type { Text } from '../../text.ts';
 import { flash } from '../flash.ts';
@@ -16,6 +18,8 @@ import { taskOf } from './edit-task.ts';
 import { messagesByField } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
 import { noteActivity } from './note-activity.ts';
+import { buildJobView } from './settings-maintenance.ts';
+import type { JobView } from './settings-maintenance.ts';
 
 interface DeleteView {
   readonly name: string;
@@ -28,6 +32,8 @@ interface DeleteView {
   readonly isWipe: boolean;
   readonly typed: string;
   readonly isRunning: boolean;
+  /** Its files are being deleted, or could not be. */
+  readonly job: JobView | undefined;
   readonly messages: readonly FieldMessage[];
   readonly faults: Readonly<Record<string, string>>;
 }
@@ -84,15 +90,27 @@ export function deleteTask(services: Services): RequestHandler {
 function startDeletion(services: Services, res: Response, task: StoredTask): void {
   const { account } = pageOf(res);
   const folder = task.settings?.target.folder ?? '';
-  const job = services.jobs.start('delete-files', task.name, async (_report, signal) => {
-    // Nothing may start it any more, by schedule or by hand.
-    services.tasks.setPaused(task.id, true, services.clock.nowMs());
-    services.scheduler.reload();
-    await removeTaskFiles(folder, readTaskMarker(services.stateDir, task.stateKey), signal);
-    removeTaskDatabase(services.stateDir, task.stateKey);
-    forget(services, task);
-    noteActivity(services, account, 'task-files-deleted', task.name, folder);
-    return { tone: 'ok', key: 'done', facts: {} };
+  const note = (action: 'task-files-deleting' | 'task-files-deleted' | 'task-files-left'): void => {
+    noteActivity(services, account, action, task.name, folder);
+  };
+  const work: JobWork = async (_report, signal) => {
+    // A run may have begun since somebody looked; from here on none can.
+    const release = holdTaskLock(services.stateDir, task.stateKey);
+    try {
+      note('task-files-deleting');
+      services.tasks.setPaused(task.id, true, services.clock.nowMs());
+      services.scheduler.reload();
+      await removeTaskFiles(folder, readTaskMarker(services.stateDir, task.stateKey), signal);
+      removeTaskDatabase(services.stateDir, task.stateKey);
+      forget(services, task);
+      note('task-files-deleted');
+      return { tone: 'ok', key: 'done', facts: {} };
+    } finally {
+      release();
+    }
+  };
+  const job = services.jobs.start('delete-files', task.id, work, (ended) => {
+    if (ended.failure !== undefined && ended.failure.code !== 'already-running') note('task-files-left');
   });
   if (job === undefined) flash(res, 'warn', 'job.delete-files.busy');
   else flash(res, 'info', 'job.delete-files.started', { name: task.name, path: folder });
@@ -128,7 +146,8 @@ async function renderDelete(
   const { t, text } = pageOf(res);
   const facts = await fileFacts(services, task);
   const isRunning = services.runner.activity(task.id) !== undefined;
-  const view = buildDeleteView(task, facts, typed, messages, isRunning, text);
+  const job = services.jobs.latest('delete-files', task.id);
+  const view = buildDeleteView(task, facts, typed, messages, { isRunning, job }, text);
   await render(res, 'delete-task', view, { status, title: t('dg.task.h', { name: task.name }), menu: 'tasks' });
 }
 
@@ -137,7 +156,7 @@ export function buildDeleteView(
   facts: FileFacts,
   typed: { readonly isWipe: boolean; readonly typed: string },
   messages: readonly FieldMessage[],
-  isRunning: boolean,
+  now: { readonly isRunning: boolean; readonly job: Job | undefined },
   text: Text,
 ): DeleteView {
   const { folder, owner, bytes, versions } = facts;
@@ -154,7 +173,8 @@ export function buildDeleteView(
     lossWords: versions === 0 ? text.t('dg.task.loss') : text.t('dg.task.loss.versions', { count: versions }),
     isWipe: typed.isWipe && owner === 'own',
     typed: typed.typed,
-    isRunning,
+    isRunning: now.isRunning,
+    job: buildJobView(now.job, 'delete-files', text, task.name),
     messages,
     faults: messagesByField(messages),
   };

@@ -79,7 +79,7 @@ function startDeletion(services: Services, wishOf: (req: Request) => DeletionWis
   return async (req, res) => {
     const task = await taskOf(services, req, res);
     if (task === undefined) return;
-    const { account, dates } = pageOf(res);
+    const { account } = pageOf(res);
     const wish = wishOf(req);
     const outlook = lookAtDeletion({ stateDir: services.stateDir, stateKey: task.stateKey }, wish);
     const { loss } = outlook;
@@ -91,7 +91,7 @@ function startDeletion(services: Services, wishOf: (req: Request) => DeletionWis
     }
     const { stateDir, clock, log } = services;
     const assignment = { stateDir, stateKey: task.stateKey, folder, wish, nowMs: clock.nowMs(), by: account };
-    const what = 'point' in loss ? dates.when(loss.point.startedMs) : outlook.path;
+    const what = 'point' in loss ? String(loss.point.startedMs) : outlook.path;
     let tell: (job: Job) => void = () => undefined;
     const ended = new Promise<Job | undefined>((resolve) => {
       const timer = setTimeout(resolve, WAIT_MAX_MS, undefined);
@@ -101,7 +101,7 @@ function startDeletion(services: Services, wishOf: (req: Request) => DeletionWis
       };
     });
     const taskLog = log.child({ task: task.id });
-    const job = services.jobs.start('delete-version', task.name, deletionJob(assignment, taskLog), (end) => {
+    const job = services.jobs.start('delete-version', task.id, deletionJob(assignment, taskLog), (end) => {
       if (end.result?.tone === 'ok') {
         noteActivity(services, account, wish.kind === 'point' ? 'version-deleted' : 'content-deleted', task.name, what);
       } else if (end.failure !== undefined) {

@@ -22,7 +22,7 @@ import { answerGone } from '../error-pages.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -191,10 +191,9 @@ async function laterMessages(
 ): Promise<FieldMessage[]> {
   const target = form.target.trim().replace(/(?<=.)\/+$/, '');
   const isMoved = target !== task.settings?.target.folder && !faults.some((fault) => fault.field === 'target');
-  return [
-    ...nameTaken(services, form.name, text, task.id),
-    ...(isMoved ? await targetMessages(services, target, text, task.id) : []),
-  ];
+  const ofTarget = isMoved ? await targetMessages(services, target, text, task.id) : [];
+  // Last of all: until the task is saved nobody else can take the name.
+  return [...nameTaken(services, form.name, text, task.id), ...ofTarget];
 }
 
 async function renderAside(

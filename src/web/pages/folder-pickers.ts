@@ -153,6 +153,21 @@ export async function browseLocal(
   };
 }
 
+/**
+ * The folder on the server that was typed and is not the one that is open: by its button, or left in its field when another
+ * button would go on. undefined: none was.
+ */
+export function typedRemoteFolder(sent: Form): string | undefined {
+  const isElsewhere = (sent.has('goRemote') && sent.text('goRemote') !== TYPED) || sent.has('goLocal');
+  const typed = sent.text('typed').trim();
+  if (isElsewhere || typed === '' || sent.text('do') === 'back') return undefined;
+  const folder = typed.startsWith('/') ? typed : `/${typed}`;
+  return sent.text('goRemote') !== TYPED && remoteFolder(folder) === sent.text('path') ? undefined : folder;
+}
+
+/** The value of the button beside the field for a path. */
+const TYPED = 'typed';
+
 /** True where the form asks for a new folder: by its button, or by a name and another button that would go on. */
 export function wantsNewFolder(sent: Form): boolean {
   const isElsewhere = ['goRemote', 'goLocal'].some((name) => sent.has(name)) || sent.text('do') === 'back';

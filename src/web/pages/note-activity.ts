@@ -14,8 +14,11 @@ export type PageAction =
   | 'content-deleted'
   | 'task-paused'
   | 'task-resumed'
+  | 'run-stopped'
   | 'task-deleted'
+  | 'task-files-deleting'
   | 'task-files-deleted'
+  | 'task-files-left'
   | 'schedules-paused'
   | 'schedules-resumed'
   | 'settings-changed'
@@ -23,7 +26,10 @@ export type PageAction =
   | 'integrity-checked'
   | 'diagnostics-downloaded';
 
-/** Writes down who did what. Never a secret. */
+/**
+ * Writes down who did what. Never a secret, and no words of one language: `detail` is a name, a path, the key of a text, or
+ * a moment in ms since 1970, as activity-rows.ts reads it.
+ */
 export function noteActivity(
   services: Services,
   actor: string | undefined,

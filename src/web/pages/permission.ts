@@ -23,12 +23,6 @@ interface FolderState {
 /** Folders that one press of the button tries: each costs a file that is written, renamed and deleted. */
 const TRIED_MAX = 30;
 
-/** A run whose cause is one of these is helped by the page of the permissions. */
-export function permissionPath(code: string | undefined, path: unknown): string | undefined {
-  if (code !== 'target-read-only') return undefined;
-  return typeof path === 'string' ? `/permission?folder=${encodeURIComponent(path)}` : '/permission';
-}
-
 /** How DSM gives the user of this process the right to write, and where it has it. */
 export function showPermission(services: Services): RequestHandler {
   return async (req, res) => {

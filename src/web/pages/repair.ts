@@ -1,10 +1,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Request, RequestHandler, Response } from 'express';
+import type { Clock } from '../../clock.ts';
 import { APP_DATABASE, beginAnew, listCopies, restoreCopy } from '../../state/database-copies.ts';
 import { asStateError } from '../../state/database.ts';
 import { isBackupError } from '../../errors.ts';
-import type { RepairServices } from '../create-repair-pages.ts';
+import type { BackupError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import { formOf } from '../form.ts';
 import { pageOf } from '../page-context.ts';
 import type { PageContext } from '../page-context.ts';
@@ -12,6 +14,19 @@ import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
 import { zipOf } from '../zip.ts';
 import { logTail, machineFacts } from './diagnostics.ts';
+
+/** What the pages of a service work with that cannot read its database. */
+export interface RepairServices {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+  readonly stateDir: string;
+  readonly logFile: string;
+  /** What stands in the way now. */
+  readonly error: () => BackupError;
+  /** Tries to start again; from then on other pages answer. False where something still stands in the way. */
+  readonly retry: () => Promise<boolean>;
+}
 
 interface RepairView {
   readonly heading: string;

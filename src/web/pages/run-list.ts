@@ -93,7 +93,7 @@ export function showActivity(services: Services): RequestHandler {
     const rest = { ...kept(req), kind: kind ?? '', task: taskId };
     const view = {
       rows: happenings.map((happening) => ({
-        ...buildHappening(happening, text),
+        ...buildHappening(happening, text, page.dates),
         run: happening.kind === 'run' ? buildRunRow(happening.run, text) : undefined,
       })),
       kinds: [undefined, ...KINDS].map((known) => ({

@@ -4,10 +4,11 @@ import { numberOf } from '../../settings/form-amounts.ts';
 import { HOST_CONNECTIONS_MAX, RUNS_AT_ONCE_MAX, parseAppSettings } from '../../settings/parse-app-settings.ts';
 import { folderRoots } from '../../tasks/local-folders.ts';
 import { resolveTimeZone } from '../../settings/wall-clock.ts';
+import { COOKIES, removeCookie } from '../access/cookies.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -72,9 +73,13 @@ export function saveGeneralSettings(services: Services): RequestHandler {
       await renderGeneral(services, res, 422, form, messages);
       return;
     }
+    const before = services.settings.read();
     services.settings.write(parsed.changes);
     services.scheduler.reload();
-    noteActivity(services, account, 'settings-changed', undefined, t('set.general'));
+    // A choice that this browser made in its menu would hide the one that was made here.
+    if (form.language !== before.language) removeCookie(req, res, COOKIES.language);
+    if (form.theme !== before.theme) removeCookie(req, res, COOKIES.theme);
+    noteActivity(services, account, 'settings-changed', undefined, 'set.general');
     flash(res, 'ok', 'ok.saved');
     redirect(res, '/settings/general');
   };

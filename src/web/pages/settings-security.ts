@@ -7,7 +7,7 @@ import type { SignIn } from '../access/sign-in.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import type { PageContext } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
@@ -64,7 +64,7 @@ export function saveSecuritySettings(services: Services, access: SignIn): Reques
       return;
     }
     services.settings.write(parsed.changes);
-    noteActivity(services, account, 'settings-changed', undefined, t('set.security'));
+    noteActivity(services, account, 'settings-changed', undefined, 'set.security');
     flash(res, 'ok', 'ok.saved');
     redirect(res, '/settings/security');
   };

@@ -10,7 +10,7 @@ import { secondsWords } from '../exact-times.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -101,7 +101,7 @@ export function tryWebSettings(services: Services): RequestHandler {
       return;
     }
     try {
-      const trial = await webAccess.tryOut(parsed.access, [req.hostname]);
+      const trial = await webAccess.tryOut(parsed.access, [req.hostname], account);
       if ('faults' in trial) {
         await refuse(trial.faults.map(({ field, key }) => ({ field, words: t(`e.web.${key}`) })));
         return;
@@ -113,7 +113,6 @@ export function tryWebSettings(services: Services): RequestHandler {
       await refuse([{ field: known.field, words: `${cause} ${action}` }]);
       return;
     }
-    noteActivity(services, account, 'settings-changed', undefined, t('set.web'));
     redirect(res, '/settings/web');
   };
 }
@@ -143,9 +142,13 @@ export function showKeepAddress(services: Services): RequestHandler {
 export function keepAddress(services: Services): RequestHandler {
   return async (req, res, next) => {
     const token = formOf(req).text('token');
-    const isKept = trialHere(services, req, token) !== undefined && (await services.webAccess.keep(token));
-    if (isKept) redirect(res, '/settings/web');
-    else await answerNotFound(req, res, next);
+    const trial = trialHere(services, req, token);
+    if (trial === undefined || !(await services.webAccess.keep(token))) {
+      await answerNotFound(req, res, next);
+      return;
+    }
+    noteActivity(services, trial.by, 'settings-changed', undefined, 'set.web');
+    redirect(res, '/settings/web');
   };
 }
 

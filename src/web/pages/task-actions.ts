@@ -32,7 +32,7 @@ export function simulateTask(services: Services): RequestHandler {
 
 export function stopTask(services: Services): RequestHandler {
   return taskAction(services, (task, res) => {
-    const isStopping = services.runner.stop(task.id);
+    const isStopping = stop(services, res, task);
     flash(res, isStopping ? 'info' : 'warn', isStopping ? 'ok.stopping' : 'ok.stop.none', { name: task.name });
   });
 }
@@ -79,7 +79,8 @@ export function actOnTasks(services: Services): RequestHandler {
     if (ids.length === 0) flash(res, 'warn', 'ok.bulk.none');
     else if (count === 0) flash(res, 'warn', 'ok.bulk.nothing');
     else flash(res, 'ok', `ok.bulk.${what}`, { count });
-    redirect(res, backOf(req, '/tasks'));
+    // Not `back`: the buttons of single rows are in the same form, and lead to the page of their task.
+    redirect(res, ownPath(form.text('list') || '/tasks'));
   };
 }
 
@@ -88,10 +89,12 @@ function actOn(services: Services, res: Response, task: StoredTask, what: string
   switch (what) {
     case 'run':
       return (
-        !isBeingDeleted(services, task) && services.runner.start(task.id, 'user', pageOf(res).account) !== undefined
+        services.runner.activity(task.id) === undefined &&
+        !isBeingDeleted(services, task) &&
+        services.runner.start(task.id, 'user', pageOf(res).account) !== undefined
       );
     case 'stop':
-      return services.runner.stop(task.id);
+      return stop(services, res, task);
     case 'pause':
     case 'resume':
       if (task.isPaused === (what === 'pause')) return false;
@@ -125,8 +128,17 @@ function start(services: Services, res: Response, task: StoredTask, cause: RunCa
   }
 }
 
+/** False where nothing was under way. Of two presses one is written down. */
+function stop(services: Services, res: Response, task: StoredTask): boolean {
+  const phase = services.runner.activity(task.id)?.phase;
+  if (phase === undefined) return false;
+  services.runner.stop(task.id);
+  if (phase !== 'stopping') noteActivity(services, pageOf(res).account, 'run-stopped', task.name);
+  return true;
+}
+
 function isBeingDeleted(services: Services, task: StoredTask): boolean {
-  return services.jobs.running('delete-files')?.subject === task.name;
+  return services.jobs.running('delete-files')?.taskId === task.id;
 }
 
 function setPaused(services: Services, res: Response, task: StoredTask, isPaused: boolean): void {

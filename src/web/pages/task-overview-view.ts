@@ -7,19 +7,19 @@ import { errorWords } from '../error-words.ts';
 import { POINTS_MAX, POINT_MS } from '../live-hub.ts';
 import type { LogLine } from '../log-reader.ts';
 import { storedReport } from '../stored-report.ts';
-import { taskPath } from '../task-path.ts';
+import { permissionPath, taskPath } from '../task-path.ts';
 import { PHASES, buildLiveRun } from './live-run.ts';
 import type { LiveRunView } from './live-run.ts';
 import { buildLogLine } from './log-words.ts';
 import type { LogLineView } from './log-words.ts';
-import { permissionPath } from './permission.ts';
 import { buildDataChart, buildStrip, buildThroughput } from './run-charts.ts';
 import { buildRunRow } from './run-row.ts';
 import type { RunRowView } from './run-row.ts';
 import { partialWords, resultWords, roughDuration, tookMs } from './run-words.ts';
 import { scheduleWords } from './schedule-words.ts';
 import { CONNECTION_CODES, PROTOCOL_WORDS, failuresInRow, pillOf } from './tasks-view.ts';
-import type { PillView, TaskInput } from './tasks-view.ts';
+import type { PillView } from './tasks-view.ts';
+import type { TaskInput } from './task-reading.ts';
 import type { VersionTotals } from './version-totals.ts';
 import { STATE_LOOKS, outcomeState } from './task-state.ts';
 
@@ -136,9 +136,12 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
     const link = { path: `${path}/edit`, words: text.t('act.edit') };
     return { tone: 'err', cause: words.cause, action: words.action, since: '', link };
   }
-  if (run === undefined || !['failed', 'held', 'incomplete'].includes(run.outcome)) return undefined;
+  if (run === undefined) return undefined;
+  // A run that was stopped after it answers nothing.
+  const isAsked = task.needsDecision && run.outcome !== 'failed';
+  if (!isAsked && !['failed', 'held', 'incomplete'].includes(run.outcome)) return undefined;
   const report = storedReport(run);
-  if (run.outcome === 'held' && !task.needsDecision) {
+  if (run.outcome === 'held' && !isAsked) {
     const link = { path: `/runs/${run.id}`, words: text.t('act.view') };
     return { tone: 'warn', cause: text.t('held.after-keep'), action: text.t('run.safe'), since: '', link };
   }
@@ -150,22 +153,23 @@ export function buildTrouble(input: OverviewInput, text: Text, dates: Dates): Tr
   if (run.outcome === 'incomplete') {
     return { tone: 'warn', cause: partialWords(report, text), action: text.t('run.safe'), since: lastGood, link: view };
   }
-  const code = report?.cause?.code ?? 'internal';
-  const words = errorWords(text, code, report?.cause?.facts);
+  const cause = run.outcome === 'cancelled' || run.outcome === 'interrupted' ? undefined : report?.cause;
+  const code = cause?.code ?? (isAsked ? 'guard-held' : 'internal');
+  const words = errorWords(text, code, cause?.facts);
   const times = failuresInRow(task.marks);
   const since = times < 2 ? lastGood : `${text.t('dash.in-row', { count: times })} ${lastGood}`;
   const edit = { path: `${path}/edit#conn`, words: text.t('act.editconn') };
-  const permission = permissionPath(code, report?.cause?.facts['path']);
+  const permission = permissionPath(code, cause?.facts['path']);
   const give = permission === undefined ? view : { path: permission, words: text.t('perm.give') };
   const decision = { path: `${path}/decision`, words: text.t('act.decide') };
   const adopt = { path: `${path}/adopt`, words: text.t('adopt.title') };
   const otherwise = code === 'target-taken' ? adopt : give;
   return {
-    tone: run.outcome === 'held' ? 'warn' : 'err',
+    tone: isAsked ? 'warn' : 'err',
     cause: words.cause,
     action: words.action,
     since,
-    link: run.outcome === 'held' ? decision : CONNECTION_CODES.has(code) ? edit : otherwise,
+    link: isAsked ? decision : CONNECTION_CODES.has(code) ? edit : otherwise,
   };
 }
 

@@ -1,10 +1,26 @@
+import { isBackupError } from '../../errors.ts';
 import { closedSince, isOpenAt } from '../../settings/allowed-hours.ts';
-import type { StoredRun } from '../../state/run-store.ts';
+import type { RunMark, StoredRun } from '../../state/run-store.ts';
 import { readNewestHold } from '../../state/task-hold.ts';
 import type { StoredTask } from '../../state/task-store.ts';
+import type { TaskActivity } from '../../tasks/task-runner.ts';
 import { liveHubOf } from '../live-hub.ts';
+import type { RunTrail } from '../live-hub.ts';
 import type { Services } from '../services.ts';
-import type { TaskInput } from './tasks-view.ts';
+
+/** What is known of one task. */
+export interface TaskInput {
+  readonly task: StoredTask;
+  readonly activity: TaskActivity | undefined;
+  readonly trail: RunTrail | undefined;
+  readonly lastEnded: StoredRun | undefined;
+  readonly lastFinished: StoredRun | undefined;
+  readonly marks: readonly RunMark[];
+  readonly nextMs: number | undefined;
+  readonly isOverdue: boolean;
+  readonly waitsForHours: boolean;
+  readonly needsDecision: boolean;
+}
 
 /** A run that ended this soon after the hours did was stopped by them. */
 const HOURS_GRACE_MS = 5 * 60_000;
@@ -27,10 +43,15 @@ export function readTaskInput(services: Services, task: StoredTask, timeZone: st
   };
 }
 
-/** Asks the task's own database only where its last run that saw the site was held. */
+/** Asks the task's own database only where its last run that saw the site was held; one that cannot be read has decided nothing. */
 function needsDecision({ runs, stateDir }: Services, task: StoredTask): boolean {
-  const last = runs.lastPlanned(task.id);
-  return last?.outcome === 'held' && readNewestHold(stateDir, task.stateKey)?.decision === 'open';
+  if (runs.lastPlanned(task.id)?.outcome !== 'held') return false;
+  try {
+    return readNewestHold(stateDir, task.stateKey)?.decision === 'open';
+  } catch (error) {
+    if (isBackupError(error)) return true;
+    throw error;
+  }
 }
 
 function waitsForHours(task: StoredTask, run: StoredRun | undefined, nowMs: number, timeZone: string): boolean {

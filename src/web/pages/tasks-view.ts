@@ -1,20 +1,17 @@
-import type { TaskActivity } from '../../tasks/task-runner.ts';
-import type { RunMark, RunTotals, StoredRun } from '../../state/run-store.ts';
-import type { StoredTask } from '../../state/task-store.ts';
+import type { RunMark, RunTotals } from '../../state/run-store.ts';
 import type { Text } from '../../text.ts';
 import type { Dates } from '../dates.ts';
 import { errorWords } from '../error-words.ts';
-import type { RunTrail } from '../live-hub.ts';
 import { storedReport } from '../stored-report.ts';
 import type { StoredReport } from '../stored-report.ts';
-import { taskPath } from '../task-path.ts';
+import { permissionPath, taskPath } from '../task-path.ts';
 import { buildHappening } from './activity-rows.ts';
 import type { Happening } from './activity-rows.ts';
 import { buildLiveRun } from './live-run.ts';
-import { permissionPath } from './permission.ts';
 import { buildCompactStrip } from './run-charts.ts';
 import type { CompactStripView } from './run-charts.ts';
 import { partialWords, resultWords, roughDuration, tookMs } from './run-words.ts';
+import type { TaskInput } from './task-reading.ts';
 import { ATTENTION_STATES, STATE_LOOKS, taskState } from './task-state.ts';
 import type { TaskState, Tone } from './task-state.ts';
 
@@ -36,20 +33,6 @@ export interface TasksQuery {
   readonly isReversed: boolean;
   /** From 1. */
   readonly page: number;
-}
-
-/** What is known of one task. */
-export interface TaskInput {
-  readonly task: StoredTask;
-  readonly activity: TaskActivity | undefined;
-  readonly trail: RunTrail | undefined;
-  readonly lastEnded: StoredRun | undefined;
-  readonly lastFinished: StoredRun | undefined;
-  readonly marks: readonly RunMark[];
-  readonly nextMs: number | undefined;
-  readonly isOverdue: boolean;
-  readonly waitsForHours: boolean;
-  readonly needsDecision: boolean;
 }
 
 export interface TasksInput {
@@ -170,7 +153,7 @@ export function buildTasksView(input: TasksInput, text: Text, dates: Dates): Tas
     newer: page > 1 ? tasksPath({ ...query, page: page - 1 }) : undefined,
     older: page < pages ? tasksPath({ ...query, page: page + 1 }) : undefined,
     happenings: input.happenings.map((happening) => ({
-      ...buildHappening(happening, text),
+      ...buildHappening(happening, text, dates),
       time: dates.clock(happening.atMs),
       exact: dates.exact(happening.atMs),
       iso: new Date(happening.atMs).toISOString(),

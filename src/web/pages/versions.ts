@@ -113,9 +113,9 @@ export function pinVersion(services: Services): RequestHandler {
     if (typeof point === 'string') {
       flash(res, 'warn', `vs.pin.${point}`);
     } else {
-      const when = dates.when(point.startedMs);
-      noteActivity(services, account, isPinned ? 'version-pinned' : 'version-unpinned', task.name, when);
-      flash(res, 'ok', isPinned ? 'ok.pinned' : 'ok.unpinned', { when });
+      const what = isPinned ? 'version-pinned' : 'version-unpinned';
+      noteActivity(services, account, what, task.name, String(point.startedMs));
+      flash(res, 'ok', isPinned ? 'ok.pinned' : 'ok.unpinned', { when: dates.when(point.startedMs) });
     }
     redirect(res, pathWith(`${taskPath(task)}/versions`, { after: idOf(form.text('after')) }));
   };

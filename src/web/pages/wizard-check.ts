@@ -67,13 +67,16 @@ export function createTask(services: Services): RequestHandler {
       return;
     }
     const parsed = parseTaskForm(draft.form, draft.password);
+    const ofTarget = 'faults' in parsed ? [] : await targetMessages(services, parsed.settings.target.folder, text);
+    if (services.drafts.get(draft.id, services.clock.nowMs()) === undefined) {
+      // The other of two presses of the button has made the task meanwhile.
+      redirect(res, '/tasks');
+      return;
+    }
     const messages =
       'faults' in parsed
         ? faultMessages(parsed.faults, text)
-        : [
-            ...nameTaken(services, parsed.settings.name, text),
-            ...(await targetMessages(services, parsed.settings.target.folder, text)),
-          ];
+        : [...nameTaken(services, parsed.settings.name, text), ...ofTarget];
     if ('faults' in parsed || messages.length > 0) {
       await renderStep(services, res, 422, draft, messages);
       return;

@@ -8,7 +8,7 @@ import type { FolderRoot } from '../../tasks/local-folders.ts';
 import type { Text } from '../../text.ts';
 import { formOf } from '../form.ts';
 import type { Form } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
@@ -23,6 +23,7 @@ import {
   makeAskedFolder,
   remoteFolder,
   rootWords,
+  typedRemoteFolder,
   wantsNewFolder,
 } from './folder-pickers.ts';
 import type { PickerView } from './folder-pickers.ts';
@@ -74,9 +75,10 @@ export function saveFoldersStep(services: Services): RequestHandler {
       redirect(res, wizardPath(draft.id, 'connection'));
       return;
     }
-    const isBrowsing = ['goRemote', 'goLocal'].some((name) => sent.has(name));
-    if (isBrowsing) {
-      const path = sent.has('goRemote') ? sent.text('goRemote') : sent.text('path');
+    const typed = typedRemoteFolder(sent);
+    const isBrowsing = typed !== undefined || ['goRemote', 'goLocal'].some((name) => sent.has(name));
+    if (isBrowsing && (typed === undefined || remoteFolder(typed) !== undefined)) {
+      const path = typed ?? (sent.has('goRemote') ? sent.text('goRemote') : sent.text('path'));
       const goLocal = sent.text('goLocal') === 'open' ? '' : sent.text('goLocal');
       const local = sent.has('goLocal') ? goLocal : sent.has('local') ? sent.text('local') : undefined;
       const query = new URLSearchParams({ path, ...(local === undefined ? {} : { local }) });
@@ -110,7 +112,9 @@ function typedFolders(before: WizardDraft, sent: Form): WizardDraft {
   const [root, subfolder] = [sent.text('root'), sent.text('subfolder').trim()];
   const target = root === '' ? '' : `${root}/${subfolder}`;
   // Without a row ticked, the folder that is open is meant.
-  const folder = typed.folder === '' ? sent.text('path') : typed.folder;
+  const chosen = typed.folder === '' ? sent.text('path') : typed.folder;
+  const path = typedRemoteFolder(sent);
+  const folder = path === undefined ? chosen : (remoteFolder(path) ?? path);
   return { ...before, form: { ...typed, folder, target } };
 }
 

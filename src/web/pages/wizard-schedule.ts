@@ -2,7 +2,7 @@ import type { RequestHandler, Response } from 'express';
 import { parseTaskForm, readTaskForm } from '../../settings/parse-form.ts';
 import type { FormField, TaskForm } from '../../settings/parse-form.ts';
 import { formOf } from '../form.ts';
-import { keptForm } from '../kept-forms.ts';
+import { keptForm } from '../kept-form.ts';
 import { pageOf } from '../page-context.ts';
 import { redirect } from '../redirect.ts';
 import { render } from '../render.ts';
