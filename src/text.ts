@@ -13,8 +13,9 @@ export type TextFacts = Readonly<Record<string, string | number | undefined>>;
 export interface Text {
   readonly language: Language;
   /**
-   * The text of `key`. `{name}` is a fact, `{self}` always the account that this process runs under; `[[…]]` goes where one of its facts is missing. With a fact `count`, the
-   * text `key.one` or `key.other` is taken. An unknown key gives the key itself.
+   * The text of `key`. `{name}` is a fact, `{self}` always the account that this process runs under; `[[…]]` goes where one
+   * of its facts is missing. With a fact `count`, the text `key.one` or `key.other` is taken. An unknown key gives the key
+   * itself.
    */
   readonly t: (key: string, facts?: TextFacts) => string;
   readonly has: (key: string) => boolean;
@@ -128,7 +129,7 @@ function textFrom(language: Language, texts: Readonly<Record<string, string>>): 
 let account: string | undefined;
 
 /** The name that DSM shows for the user of this process; its number where it has none. */
-function accountName(): string {
+export function accountName(): string {
   if (account === undefined) {
     try {
       account = userInfo().username;

@@ -1,16 +1,17 @@
 import { resolve } from 'node:path';
-import { userInfo } from 'node:os';
 import { deleteVersion, lookAtDeletion } from '../engine/delete-version.ts';
 import type { DeletionWish, Loss } from '../engine/delete-version.ts';
 import { createLog } from '../log.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import { openPastReading } from '../state/past-reading.ts';
 import { VersionTree } from '../state/version-tree.ts';
+import { accountName } from '../text.ts';
 import type { CommandContext } from './command-context.ts';
 import type { DeleteCommand } from './options.ts';
-import { printable } from './printable.ts';
+import { isoTime, printable } from './printable.ts';
+import { refuse, treeOf } from './read-past.ts';
+import { remotePath } from './remote-path.ts';
 import { EXIT_CODES } from './report-lines.ts';
-import { isoTime, refuse, remotePath, treeOf } from './versions-commands.ts';
 
 /**
  * Says what would be lost with one content of a file, or with a whole version; with `--yes` deletes it. Gives `held`'s exit
@@ -35,7 +36,7 @@ export async function runDelete(
   }
   const log = createLog({ to: { file: `${stateDir}/site-backup.log` }, redact: [settings.source.password.reveal()] });
   try {
-    const task = { ...of, folder: settings.target.folder, wish, nowMs: clock.nowMs(), by: userInfo().username };
+    const task = { ...of, folder: settings.target.folder, wish, nowMs: clock.nowMs(), by: accountName() };
     const answer = await deleteVersion(task, log);
     if (typeof answer === 'string') return refuse(context, `del.why.${answer}`);
     stdout.write(command.isJson ? `${JSON.stringify(answer)}\n` : `${text.t('del.done', { bytes: answer.bytes })}\n`);

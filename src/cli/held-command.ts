@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { findingWords } from '../settings/guard-finding.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import type { Hold } from '../state/hold-store.ts';
 import { decideHold, readNewestHold } from '../state/task-hold.ts';
+import { accountName } from '../text.ts';
 import type { CommandContext } from './command-context.ts';
 import type { DecideCommand, HeldCommand } from './options.ts';
 import { printable } from './printable.ts';
@@ -25,7 +25,7 @@ export function runDecide(command: DecideCommand, settings: TaskSettings, contex
   const { stdout, stderr, text, clock } = context;
   const stateDir = resolve(command.stateDir);
   const newest = readNewestHold(stateDir, settings.name);
-  const decided = { atMs: clock.nowMs(), by: userInfo().username };
+  const decided = { atMs: clock.nowMs(), by: accountName() };
   const isDecided =
     newest?.decision === 'open' && decideHold(stateDir, settings.name, newest.id, command.decision, decided);
   if (!isDecided) {

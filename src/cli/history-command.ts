@@ -5,9 +5,10 @@ import { VersionTree } from '../state/version-tree.ts';
 import type { ContentKey, PathContent } from '../state/version-tree.ts';
 import type { CommandContext } from './command-context.ts';
 import type { HistoryCommand } from './options.ts';
-import { printable } from './printable.ts';
+import { isoTime, printable } from './printable.ts';
+import { readPast, refuse } from './read-past.ts';
+import { remotePath } from './remote-path.ts';
 import { EXIT_CODES } from './report-lines.ts';
-import { isoTime, reading, refuse, remotePath } from './versions-commands.ts';
 
 /** Contents read at a time. */
 const PAGE = 500;
@@ -15,7 +16,7 @@ const PAGE = 500;
 /** Lists every content that one file has had, the newest first. */
 export function runHistory(command: HistoryCommand, settings: TaskSettings, context: CommandContext): number {
   const path = remotePath(command.path);
-  return reading(command, settings, context, ({ db }) => {
+  return readPast(command, settings, context, ({ db }) => {
     const tree = new VersionTree(db);
     const points = new RestorePoints(db);
     let last: ContentKey | undefined;

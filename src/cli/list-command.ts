@@ -1,16 +1,17 @@
 import { decodeRemoteName } from '../local/local-name.ts';
 import { openSource } from '../remote/open-source.ts';
-import type { RemoteEntry, RemotePath } from '../remote/remote.ts';
+import type { RemoteEntry } from '../remote/remote.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import type { CommandContext } from './command-context.ts';
 import type { ListCommand } from './options.ts';
-import { printable } from './printable.ts';
+import { isoTime, printable } from './printable.ts';
+import { remotePath } from './remote-path.ts';
 import { explain, EXIT_CODES } from './report-lines.ts';
 
 /** Shows one folder as the server lists it, entries as they come, then whether it was seen whole. Gives the exit code. */
 export async function runList(command: ListCommand, settings: TaskSettings, context: CommandContext): Promise<number> {
   const { text, clock, signal, stdout } = context;
-  const folder = remoteFolder(command.folder);
+  const folder = remotePath(command.folder);
   const session = await openSource(settings.source, { clock }).open(signal);
   const close = (): void => {
     session.close();
@@ -51,12 +52,6 @@ export async function runList(command: ListCommand, settings: TaskSettings, cont
   }
 }
 
-/** Typed text as the server's bytes. */
-function remoteFolder(typed: string): RemotePath {
-  const parts = typed.split('/').filter((part) => part !== '');
-  return `/${Buffer.from(parts.join('/'), 'utf8').toString('latin1')}` as RemotePath;
-}
-
 function entryJson(entry: RemoteEntry): object {
   const { type, sizeBytes, modified, linkTarget } = entry;
   return { name: decodeRemoteName(entry.name), type, sizeBytes, modified: modified?.raw, linkTarget };
@@ -68,8 +63,4 @@ function entryLine(entry: RemoteEntry, { text }: CommandContext): string {
   const target = entry.linkTarget === undefined ? '' : ` -> ${decodeRemoteName(entry.linkTarget)}`;
   const mark = entry.type === 'folder' ? '/' : '';
   return printable(`${size.padStart(12)}  ${time.padEnd(19)}  ${decodeRemoteName(entry.name)}${mark}${target}`);
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 }

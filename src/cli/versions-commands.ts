@@ -11,7 +11,6 @@ import { silentLog } from '../log.ts';
 import { nameOf } from '../paths.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import { openPastReading } from '../state/past-reading.ts';
-import type { PastReading } from '../state/past-reading.ts';
 import { RestorePoints } from '../state/restore-points.ts';
 import type { RestorePoint } from '../state/restore-points.ts';
 import { openTaskDatabase, openTaskDatabaseForCare } from '../state/task-database.ts';
@@ -19,7 +18,9 @@ import { VersionTree } from '../state/version-tree.ts';
 import type { PastFile } from '../state/version-tree.ts';
 import type { CommandContext } from './command-context.ts';
 import type { GetCommand, PinCommand, PruneCommand, TreeCommand, VersionsCommand } from './options.ts';
-import { printable } from './printable.ts';
+import { isoTime, printable } from './printable.ts';
+import { readPast, refuse, treeOf } from './read-past.ts';
+import { remotePath } from './remote-path.ts';
 import { EXIT_CODES } from './report-lines.ts';
 
 /** Rows read at a time. */
@@ -27,7 +28,7 @@ const PAGE = 500;
 
 /** Lists the versions that can be gone back to, the newest first. */
 export function runVersions(command: VersionsCommand, settings: TaskSettings, context: CommandContext): number {
-  return reading(command, settings, context, ({ db }) => {
+  return readPast(command, settings, context, ({ db }) => {
     const points = new RestorePoints(db);
     for (let before = Number.MAX_SAFE_INTEGER; ;) {
       const page = points.list(before, PAGE);
@@ -41,7 +42,7 @@ export function runVersions(command: VersionsCommand, settings: TaskSettings, co
 
 /** Lists one folder as a run left it. */
 export function runTree(command: TreeCommand, settings: TaskSettings, context: CommandContext): number {
-  return reading(command, settings, context, ({ db }) => {
+  return readPast(command, settings, context, ({ db }) => {
     const { stdout } = context;
     const run = treeOf(db, command.run, context);
     if (run === undefined) return EXIT_CODES.failed;
@@ -107,7 +108,7 @@ export async function runPrune(
 ): Promise<number> {
   const { clock } = context;
   if (command.isDryRun) {
-    return reading(command, settings, context, ({ db }) => {
+    return readPast(command, settings, context, ({ db }) => {
       showPrune(simulatePrune(db, settings, clock.nowMs()), command, context);
       return EXIT_CODES.complete;
     });
@@ -137,41 +138,6 @@ export function runPin(command: PinCommand, settings: TaskSettings, context: Com
   } finally {
     database.close();
   }
-}
-
-/** Reads what the task's runs have left; says so where there is nothing. */
-export function reading(
-  command: { readonly stateDir: string },
-  settings: TaskSettings,
-  context: CommandContext,
-  work: (past: PastReading) => number,
-): number {
-  const past = openPastReading(resolve(command.stateDir), settings.name);
-  if (past === undefined) return refuse(context, 'versions.none');
-  try {
-    // All of it as it was when it was begun, whatever a prune does meanwhile.
-    return past.db.transaction(() => work(past))();
-  } finally {
-    past.close();
-  }
-}
-
-/** The run whose tree is meant; undefined, and said why, where there is none. */
-export function treeOf(db: PastReading['db'], run: number, context: CommandContext): number | undefined {
-  const point = new RestorePoints(db).of(run);
-  if (typeof point !== 'string') return point.runId;
-  refuse(context, `versions.${point}`, { run });
-  return undefined;
-}
-
-/** Says why nothing is done. */
-export function refuse(
-  { stderr, text }: CommandContext,
-  key: string,
-  facts: Record<string, string | number> = {},
-): number {
-  stderr.write(`${printable(text.t(key, facts))}\n`);
-  return EXIT_CODES.failed;
 }
 
 function pointLine(point: RestorePoint, isJson: boolean, { text }: CommandContext): string {
@@ -210,15 +176,4 @@ function showPrune(totals: PruneTotals, command: PruneCommand, context: CommandC
       bytes: text.bytes(pruned.bytes + expired.bytes),
     })}\n`,
   );
-}
-
-/** Typed text as the server's bytes. */
-export function remotePath(typed: string): string {
-  const parts = typed.split('/').filter((part) => part !== '');
-  return `/${Buffer.from(parts.join('/'), 'utf8').toString('latin1')}`;
-}
-
-/** Of UTC, to the second. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 }

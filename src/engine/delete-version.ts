@@ -39,11 +39,7 @@ export interface PointLoss {
 }
 
 /** What would be lost with one content of the file `path`. Reads only. */
-function lookAtContent(
-  database: Database,
-  path: string,
-  key: ContentKey | undefined,
-): ContentLoss | DeletionObstacle {
+function lookAtContent(database: Database, path: string, key: ContentKey | undefined): ContentLoss | DeletionObstacle {
   const content = new VersionTree(database).content(path, key);
   if (content === undefined) return 'gone';
   const { file, holder } = content;

@@ -49,7 +49,7 @@ export interface ListedFolder {
   readonly detail: string | undefined;
   readonly fingerprint: Buffer;
   readonly entryCount: number;
-  /** Files that are wanted, of `bytes` in all. */
+  /** Files that are wanted. */
   readonly fileCount: number;
   readonly isUnchanged: boolean;
   readonly aliasOf: string | undefined;
@@ -64,8 +64,8 @@ export interface Subfolder {
 /**
  * download: bring the file. recheck: ask the server whether it changed, then perhaps bring it. retire: move what lies
  * there to `versions/`. vanish: mark a file that has gone. vanish-folder: the same for a subtree. retire-vanished: move
- * there what has been missing for long enough. rename: it lies here under its old path. reject: a line of a listing that could not be used; verify: content that is
- * not what it should be; both are only there to be told.
+ * there what has been missing for long enough. rename: it lies here under its old path. reject: a line of a listing that
+ * could not be used; verify: content that is not what it should be; both are only there to be told.
  */
 export type StepAction =
   | 'download'

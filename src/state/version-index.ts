@@ -7,9 +7,6 @@ import { Statements } from './statements.ts';
  */
 export type VersionReason = 'replaced' | 'made-way' | 'vanished' | 'renamed' | 'damaged';
 
-/** What is kept of a path of the past; see the column `state` in the migrations. */
-export type VersionState = 'moving' | 'kept' | 'altered' | 'lost' | 'expired' | 'deleted' | 'pruning';
-
 /** Content on its way out of `current/`. Paths of the server as latin1 text. */
 export interface MovingVersion {
   readonly id: number;

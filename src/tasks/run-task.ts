@@ -16,8 +16,9 @@ export interface RunTaskOptions extends Omit<RunOptions, 'database' | 'hostLimit
 }
 
 /**
- * Opens the state of a task, makes one run and closes the state again. Waits while the state is being compacted. Throws `already-running`, `state-unreadable`,
- * `state-newer-than-program` or `disk-full` where the state cannot be opened; everything later is in the report.
+ * Opens the state of a task, makes one run and closes the state again. Waits while the state is being compacted. Throws
+ * `already-running`, `state-unreadable`, `state-newer-than-program` or `disk-full` where the state cannot be opened;
+ * everything later is in the report.
  */
 export async function runTask(options: RunTaskOptions): Promise<RunReport> {
   const { stateDir, stateKey, isDryRun } = options;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ERROR_TABLE, NOTICE_CODES, type ErrorCode } from '../../src/errors.ts';
@@ -187,5 +189,21 @@ describe('the language', () => {
     assert.equal(languageFromEnvironment({ LC_ALL: '', LC_MESSAGES: 'fr', LANG: 'en_GB' }), 'fr');
     assert.equal(languageFromEnvironment({ LANG: 'frr_DE' }), 'en');
     assert.equal(languageFromEnvironment({}), 'en');
+  });
+});
+
+describe('a user without a name, as `sudo -u "#1234"` makes one', () => {
+  it('is called by the number', async (context) => {
+    context.mock.method(os, 'userInfo', () => {
+      throw new Error('ENOENT');
+    });
+    syncBuiltinESMExports();
+    context.after(() => {
+      context.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    // This module may know the name already: another copy of it.
+    const again = (await import(`${import.meta.dirname}/../../src/text.ts?anew`)) as { accountName: () => string };
+    assert.equal(again.accountName(), String(process.getuid?.()));
   });
 });
