@@ -7,9 +7,6 @@ import type { PackageFile, Rule } from './package-file.ts';
 const REQUIRED = [
   'app/main.js',
   'app/cli.js',
-  'app/run-worker.js',
-  'app/maintenance-worker.js',
-  'app/prune-worker.js',
   'app/package.json',
   'views/layout.ejs',
   'public/icons.svg',
@@ -36,11 +33,25 @@ export interface AppExpectations {
 export function checkApp(expected: AppExpectations): Rule {
   return (file) => [
     ...REQUIRED.filter((path) => !file.target.has(path)).map((path) => `${path} is missing.`),
+    ...threadFaults(file),
     ...versionFaults(file),
     ...bundleFaults(file, expected),
     ...pathFaults(file, expected.buildFolders),
     ...nativeFaults(file),
   ];
+}
+
+/** What the program starts by name in a thread (src/tasks/start-thread.ts). */
+function threadFaults({ target }: PackageFile): readonly string[] {
+  const code = [...target].filter(([path]) => /^app\/[^/]*\.js$/.test(path)).map(([, member]) => textOf(member));
+  const names = code.flatMap((text) =>
+    [...text.matchAll(/startThread\d*\("([\w-]+)"/g)].map((match) => match[1] ?? ''),
+  );
+  if (names.length === 0) return ['app: no thread can be told: how does the program start them?'];
+  return [...new Set(names)]
+    .map((name) => `app/${name}.js`)
+    .filter((path) => !target.has(path))
+    .map((path) => `${path} is missing: the program starts it in a thread.`);
 }
 
 function versionFaults({ target, info }: PackageFile): readonly string[] {

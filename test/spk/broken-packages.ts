@@ -569,10 +569,18 @@ const SHELL: readonly BrokenPackage[] = [
 ];
 
 const APP: readonly BrokenPackage[] = [
+  ...['run', 'maintenance', 'adopt', 'delete', 'prune'].map((name) => ({
+    broken: `lacks the thread ${name}-worker`,
+    by: without(`app/${name}-worker.js`),
+    says: new RegExp(`^app/${name}-worker\\.js is missing: the program starts it`),
+  })),
   {
-    broken: 'lacks a thread of the program',
-    by: without('app/run-worker.js'),
-    says: /^app\/run-worker\.js is missing/,
+    broken: 'starts threads in a way that the check does not know',
+    by: (draft) => {
+      for (const path of draft.target.keys())
+        if (/^app\/.*\.js$/.test(path)) draft.write(path, draft.text(path).replaceAll('startThread', 'beginThread'));
+    },
+    says: /^app: no thread can be told/,
   },
   { broken: 'lacks the texts', by: without('texts/fr.json'), says: /^texts\/fr\.json is missing/ },
   {
