@@ -280,6 +280,8 @@ function targetFolderFault(folder: string): string | undefined {
   // Web Station would run a PHP file that was pulled from a hacked site.
   if (/^(\/volume\d+|\/var\/services)\/(web|web_packages|homes\/[^/]+\/www)(\/|$)/.test(tidy))
     return 'fault.target-web';
+  // Emptied at a start, replaced by an upgrade, deleted by an uninstall: also the data of this package.
+  if (/^(\/volume(USB)?\d+\/@|\/var\/packages\/[^/]+\/(?!shares\/))/.test(tidy)) return 'fault.target-dsm';
   return undefined;
 }
 

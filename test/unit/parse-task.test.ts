@@ -145,6 +145,18 @@ describe('a task file', () => {
     ['the root as target', '/target/folder', { target: { folder: '//' } }, /inside a shared folder/],
     ['a volume as target', '/target/folder', { target: { folder: '/volume1/' } }, /inside a shared folder/],
     ['a published target', '/target/folder', { target: { folder: '/volume2/web/site' } }, /Web Station/],
+    [
+      'a target that an uninstall deletes',
+      '/target/folder',
+      { target: { folder: '/var/packages/SiteBackup/var/a' } },
+      /belongs to DSM/,
+    ],
+    [
+      'the same by its other name',
+      '/target/folder',
+      { target: { folder: '/volume1/@appdata/SiteBackup/a' } },
+      /belongs to DSM/,
+    ],
     ['a published home as target', '/target/folder', { target: { folder: '/volume1/homes/ann/www' } }, /Web Station/],
     ['too many connections', '/connections', { task: { connections: 21 } }, /21 is not allowed: .*"auto".*1 to 20/],
     ['a word for connections', '/connections', { task: { connections: 'many' } }, /"many" is not allowed/],
