@@ -1,3 +1,5 @@
+import { isBackupError } from '../errors.ts';
+import type { BackupError } from '../errors.ts';
 import type { Target } from '../local/target.ts';
 import type { Logger } from '../log.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
@@ -42,11 +44,14 @@ export function simulatePrune(
   if (new HoldStore(database).open() !== undefined) return { points: [], pruned: nothing, expired: nothing };
   const sweep = new VersionSweep(database);
   const asOfMs = believedMs(database, nowMs);
-  const points = pointsToPrune(database, rules, asOfMs, timeZone);
   const beforeMs = expiryMs(rules, asOfMs);
+  const points = pointsToPrune(database, rules, asOfMs, timeZone, beforeMs);
   return {
     points,
-    pruned: sweep.unneededTotals(points.map(({ runId }) => runId)),
+    pruned: sweep.unneededTotals(
+      points.map(({ runId }) => runId),
+      beforeMs,
+    ),
     expired: beforeMs === undefined ? nothing : sweep.overdueTotals(beforeMs),
   };
 }
@@ -64,17 +69,21 @@ export interface PruneOptions {
 
 /**
  * Deletes what the rules no longer keep: the points are given up first, then the files go that only they needed, then their
- * rows. Killed in between, the next call goes on. Does nothing while a hold is open.
+ * rows. Killed in between, the next call goes on. Does nothing while a hold is open. A file that cannot be deleted keeps no
+ * other; its error is thrown at the end.
  */
 export async function prune(options: PruneOptions): Promise<PruneTotals> {
   const { database, target, rules, nowMs, log, onPoint } = options;
   const timeZone = options.timeZone ?? resolveTimeZone('system');
   const none = { files: 0, bytes: 0 };
   const sweep = new VersionSweep(database);
+  const faults: BackupError[] = [];
   // What somebody has told to go goes, whatever is asked now.
-  await finishDeletions(database, sweep, target);
+  await noting(faults, finishDeletions(database, sweep, target));
   if (new HoldStore(database).open() !== undefined) return { points: [], pruned: none, expired: none };
   const asOfMs = believedMs(database, nowMs);
+  // Before the quota is looked at: what goes anyway must not cost a version beside.
+  const expired = (await noting(faults, expire(database, sweep, target, expiryMs(rules, asOfMs)))) ?? none;
   const points = pointsToPrune(database, rules, asOfMs, timeZone);
   database.transaction(() => {
     new RestorePoints(database).markPruned(
@@ -84,8 +93,7 @@ export async function prune(options: PruneOptions): Promise<PruneTotals> {
     if (points.length > 0) sweep.setDue(true);
     points.forEach(onPoint);
   })();
-  const expired = await expire(database, sweep, target, expiryMs(rules, asOfMs));
-  const pruned = sweep.isDue() ? await sweepUnneeded(database, sweep, target) : none;
+  const pruned = sweep.isDue() ? ((await noting(faults, sweepUnneeded(database, sweep, target))) ?? none) : none;
   if (points.length > 0 || expired.files > 0) {
     log.info('pruned', {
       versions: points.length,
@@ -95,7 +103,19 @@ export async function prune(options: PruneOptions): Promise<PruneTotals> {
       expiredBytes: expired.bytes,
     });
   }
+  if (faults[0] !== undefined) throw faults[0];
   return { points, pruned, expired };
+}
+
+/** What `work` gives; undefined, and its error in `faults`, where single files stood in its way. */
+async function noting<T>(faults: BackupError[], work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isBackupError(error) || error.scope !== 'file') throw error;
+    faults.push(error);
+    return undefined;
+  }
 }
 
 /**
@@ -108,7 +128,14 @@ function believedMs(database: Database, nowMs: number): number {
   return isJump ? lastEndMs : nowMs;
 }
 
-function pointsToPrune(database: Database, rules: PruneRules, nowMs: number, timeZone: string): RestorePoint[] {
+/** `overdueMs`: content of files that went from the server before goes beside, and counts for no quota. */
+function pointsToPrune(
+  database: Database,
+  rules: PruneRules,
+  nowMs: number,
+  timeZone: string,
+  overdueMs?: number,
+): RestorePoint[] {
   const restorePoints = new RestorePoints(database);
   const all = restorePoints.all();
   const lastComplete = restorePoints.lastComplete();
@@ -121,9 +148,9 @@ function pointsToPrune(database: Database, rules: PruneRules, nowMs: number, tim
   const { quotaBytes } = rules.versions;
   if (quotaBytes !== undefined) {
     const sweep = new VersionSweep(database);
-    const usedBytes = sweep.storedTotals().bytes - sweep.unneededTotals([...byRule]).bytes;
+    const usedBytes = sweep.storedTotals(overdueMs).bytes - sweep.unneededTotals([...byRule], overdueMs).bytes;
     const left = facts.filter(({ runId }) => !byRule.has(runId));
-    const freedBytes = (...point: [number, number, number]): number => sweep.totalsOfPoint(...point).bytes;
+    const freedBytes = (...point: [number, number, number]): number => sweep.totalsOfPoint(...point, overdueMs).bytes;
     for (const runId of chooseForQuota(left, usedBytes, quotaBytes, freedBytes)) byRule.add(runId);
   }
   return all.filter(({ runId }) => byRule.has(runId));
@@ -140,49 +167,50 @@ async function expire(
   target: Target,
   beforeMs: number | undefined,
 ): Promise<VersionTotals> {
-  const total = { files: 0, bytes: 0 };
-  for (;;) {
-    // Without the rule, only what an earlier process had begun to delete.
-    const page = sweep.overdue(beforeMs ?? Number.MIN_SAFE_INTEGER, PAGE);
-    if (page.length === 0) return total;
+  for (let ids = [0]; beforeMs !== undefined && ids.length > 0;) {
+    ids = sweep.overdue(beforeMs, PAGE);
     database.transaction(() => {
-      for (const { id } of page) sweep.markExpired(id);
-    })();
-    await removeFiles(target, page, total);
-    database.transaction(() => {
-      for (const { id } of page) sweep.forgetPlace(id);
+      for (const id of ids) sweep.markExpired(id);
     })();
   }
+  // Without the rule, only what an earlier process had begun to delete.
+  return removeAll(
+    database,
+    target,
+    (afterId) => sweep.expired(afterId, PAGE),
+    (id) => {
+      sweep.forgetPlace(id);
+    },
+  );
 }
 
 /** Deletes the files of what was marked as deleted by hand. Killed in between, the next call goes on. */
-export async function finishDeletions(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
-  const total = { files: 0, bytes: 0 };
-  for (let page = sweep.deleting(PAGE); page.length > 0; page = sweep.deleting(PAGE)) {
-    await removeFiles(target, page, total);
-    database.transaction(() => {
-      for (const { id } of page) sweep.forgetPlace(id);
-    })();
-  }
-  return total;
+export function finishDeletions(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
+  return removeAll(
+    database,
+    target,
+    (afterId) => sweep.deleting(afterId, PAGE),
+    (id) => {
+      sweep.forgetPlace(id);
+    },
+  );
 }
 
-/** Deletes what no kept point needs any more. */
+/** Deletes what no kept point needs any more. As `prune` where a file cannot be deleted. */
 export async function sweepUnneeded(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
-  const total = { files: 0, bytes: 0 };
-  const remove = async (page: readonly StoredVersion[]): Promise<void> => {
-    await removeFiles(target, page, total);
-    database.transaction(() => {
-      for (const { id } of page) sweep.forget(id);
-    })();
-  };
-  for (let page = sweep.pruning(PAGE); page.length > 0; page = sweep.pruning(PAGE)) await remove(page);
   for (const page of sweep.unneeded(PAGE)) {
     database.transaction(() => {
       for (const { id } of page) sweep.markPruning(id);
     })();
-    await remove(page);
   }
+  const total = await removeAll(
+    database,
+    target,
+    (afterId) => sweep.pruning(afterId, PAGE),
+    (id) => {
+      sweep.forget(id);
+    },
+  );
   database.transaction(() => {
     sweep.forgetFolders();
     sweep.setDue(false);
@@ -190,16 +218,35 @@ export async function sweepUnneeded(database: Database, sweep: VersionSweep, tar
   return total;
 }
 
-async function removeFiles(
+/** Deletes the files of all that `pageAfter` gives, and `forget`s each that has gone. Throws the first error at the end. */
+async function removeAll(
+  database: Database,
   target: Target,
-  page: readonly StoredVersion[],
-  total: { files: number; bytes: number },
-): Promise<void> {
-  for (const { place, sizeBytes } of page) {
-    if (place === undefined) continue;
-    await target.versions.remove(place);
-    total.files++;
-    total.bytes += sizeBytes;
+  pageAfter: (afterId: number) => readonly StoredVersion[],
+  forget: (id: number) => void,
+): Promise<VersionTotals> {
+  const total = { files: 0, bytes: 0 };
+  let fault: BackupError | undefined;
+  for (let page = pageAfter(0); page.length > 0; page = pageAfter(page.at(-1)?.id ?? 0)) {
+    const gone: number[] = [];
+    for (const { id, place, sizeBytes } of page) {
+      try {
+        if (place !== undefined) {
+          await target.versions.remove(place);
+          total.files++;
+          total.bytes += sizeBytes;
+        }
+        gone.push(id);
+      } catch (error) {
+        if (!isBackupError(error) || error.scope !== 'file') throw error;
+        fault ??= error;
+      }
+    }
+    await target.flush();
+    database.transaction(() => {
+      for (const id of gone) forget(id);
+    })();
   }
-  await target.flush();
+  if (fault !== undefined) throw fault;
+  return total;
 }

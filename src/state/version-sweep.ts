@@ -39,6 +39,8 @@ const IS_SETTLED = `state IN ('kept', 'altered', 'lost', 'expired', 'deleted')`;
 /** Content of files that have gone from the server before `@beforeMs`, and that no pinned point shows. */
 const IS_OVERDUE = `reason = 'vanished' AND folder IS NOT NULL AND state IN ('kept', 'altered') AND retired_ms < @beforeMs
   AND NOT EXISTS (SELECT 1 FROM run WHERE is_pinned = 1 AND pruned_ms IS NULL AND id >= content_run AND id < until_run)`;
+/** Content that takes room, and is not on its way out. */
+const IS_STORED = `folder IS NOT NULL AND state IN ('kept', 'altered')`;
 const COLUMNS = 'id, path, size_bytes, folder, local_path';
 const TOTALS = 'count(*) AS files, coalesce(sum(size_bytes), 0) AS bytes';
 
@@ -84,13 +86,11 @@ export class VersionSweep {
     }
   }
 
-  /** What would go with these points. */
-  unneededTotals(without: readonly number[]): VersionTotals {
+  /** What would go with these points; `overdueMs`: beside what is overdue then, see `overdue`. */
+  unneededTotals(without: readonly number[], overdueMs?: number): VersionTotals {
     const totals = { files: 0, bytes: 0 };
     for (const gap of this.#gaps(without)) {
-      const found = this.#statements
-        .sql(`SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND ${IN_GAP} AND ${IS_SETTLED}`)
-        .get(gap) as VersionTotals;
+      const found = this.#totals(IN_GAP, { ...gap }, overdueMs);
       totals.files += found.files;
       totals.bytes += found.bytes;
     }
@@ -109,11 +109,11 @@ export class VersionSweep {
     return gaps.filter((gap) => gap.until > gap.after + 1 && (without.length === 0 || isAsked(gap)));
   }
 
-  /** Rows whose files an earlier process was deleting. */
-  pruning(limit: number): StoredVersion[] {
+  /** Rows whose files are to be deleted, at most `limit` after `afterId`. */
+  pruning(afterId: number, limit: number): StoredVersion[] {
     const rows = this.#statements
-      .sql(`SELECT ${COLUMNS} FROM version WHERE state = 'pruning' ORDER BY id LIMIT ?`)
-      .all(limit) as StoredRow[];
+      .sql(`SELECT ${COLUMNS} FROM version WHERE state = 'pruning' AND id > ? ORDER BY id LIMIT ?`)
+      .all(afterId, limit) as StoredRow[];
     return rows.map(storedVersion);
   }
 
@@ -136,15 +136,21 @@ export class VersionSweep {
       .run();
   }
 
-  /** Content of files that went from the server before `beforeMs`; no page needs an `after`, since it is soon another state. */
-  overdue(beforeMs: number, limit: number): StoredVersion[] {
+  /** Content of files that went from the server before `beforeMs`. Each page is to be marked before the next one is asked for. */
+  overdue(beforeMs: number, limit: number): number[] {
+    return this.#statements
+      .value(`SELECT id FROM version WHERE ${IS_OVERDUE} LIMIT @limit`)
+      .all({ beforeMs, limit }) as number[];
+  }
+
+  /** What was marked, and may lie there still. */
+  expired(afterId: number, limit: number): StoredVersion[] {
     const rows = this.#statements
       .sql(
-        `SELECT ${COLUMNS} FROM version WHERE ${IS_OVERDUE}
-         UNION ALL SELECT ${COLUMNS} FROM version WHERE reason = 'vanished' AND folder IS NOT NULL AND state = 'expired'
-         LIMIT @limit`,
+        `SELECT ${COLUMNS} FROM version WHERE reason = 'vanished' AND folder IS NOT NULL AND state = 'expired' AND id > ?
+         ORDER BY +id LIMIT ?`,
       )
-      .all({ beforeMs, limit }) as StoredRow[];
+      .all(afterId, limit) as StoredRow[];
     return rows.map(storedVersion);
   }
 
@@ -163,10 +169,12 @@ export class VersionSweep {
   }
 
   /** What was to be deleted by hand, and may lie there still. */
-  deleting(limit: number): StoredVersion[] {
+  deleting(afterId: number, limit: number): StoredVersion[] {
     const rows = this.#statements
-      .sql(`SELECT ${COLUMNS} FROM version WHERE state = 'deleted' AND folder IS NOT NULL ORDER BY id LIMIT ?`)
-      .all(limit) as StoredRow[];
+      .sql(
+        `SELECT ${COLUMNS} FROM version WHERE state = 'deleted' AND folder IS NOT NULL AND id > ? ORDER BY id LIMIT ?`,
+      )
+      .all(afterId, limit) as StoredRow[];
     return rows.map(storedVersion);
   }
 
@@ -174,21 +182,26 @@ export class VersionSweep {
     this.#statements.sql('UPDATE version SET folder = NULL, local_path = NULL WHERE id = ?').run(id);
   }
 
-  /** What lies below `versions/` by the index. */
-  storedTotals(): VersionTotals {
-    return this.#statements
-      .sql(`SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND state <> 'moving'`)
-      .get() as VersionTotals;
+  /** What lies below `versions/` by the index; with `overdueMs`, without what is overdue then. */
+  storedTotals(overdueMs?: number): VersionTotals {
+    return this.#totals('TRUE', {}, overdueMs);
   }
 
-  /** What only the point `runId` needs, where `before` and `after` are the nearest points that stay. */
-  totalsOfPoint(runId: number, before: number, after: number): VersionTotals {
-    return this.#statements
-      .sql(
-        `SELECT ${TOTALS} FROM version WHERE folder IS NOT NULL AND state <> 'moving'
-           AND until_run > @runId AND until_run <= @after AND content_run > @before AND content_run <= @runId`,
-      )
-      .get({ runId, before, after }) as VersionTotals;
+  /** What only the point `runId` needs, where `before` and `after` are the nearest points that stay. As `storedTotals`. */
+  totalsOfPoint(runId: number, before: number, after: number, overdueMs?: number): VersionTotals {
+    const isOfPoint = 'until_run > @runId AND until_run <= @after AND content_run > @before AND content_run <= @runId';
+    return this.#totals(isOfPoint, { runId, before, after }, overdueMs);
+  }
+
+  #totals(where: string, values: Readonly<Record<string, number>>, overdueMs: number | undefined): VersionTotals {
+    const all = this.#statements
+      .sql(`SELECT ${TOTALS} FROM version WHERE ${IS_STORED} AND ${where}`)
+      .get(values) as VersionTotals;
+    if (overdueMs === undefined) return all;
+    const overdue = this.#statements
+      .sql(`SELECT ${TOTALS} FROM version WHERE ${IS_OVERDUE} AND ${where}`)
+      .get({ ...values, beforeMs: overdueMs }) as VersionTotals;
+    return { files: all.files - overdue.files, bytes: all.bytes - overdue.bytes };
   }
 }
 

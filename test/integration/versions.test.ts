@@ -1,16 +1,19 @@
 /** What a run replaces or retires stays readable, as of any run. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
 import { simulatePrune } from '../../src/engine/prune.ts';
+import { systemFs } from '../../src/local/target-fs.ts';
 import { RestorePoints } from '../../src/state/restore-points.ts';
 import { VersionIndex } from '../../src/state/version-index.ts';
 import { VersionTree } from '../../src/state/version-tree.ts';
 import { BackupFixture } from '../support/backup-fixture.ts';
 import type { RunOverrides } from '../support/backup-fixture.ts';
+import { snapshotFolder } from '../support/tree-compare.ts';
 
 const ARCHIVE: RunOverrides = { deletion: { rule: 'archive' } };
 
@@ -255,6 +258,46 @@ describe('Retention', () => {
     assertHistoryReadsBack();
   });
 
+  it('gives up no version for a quota that what is deleted anyway makes room for', async () => {
+    const rule: RunOverrides = { deletion: { rule: 'delete', days: 30 } };
+    fixture.tree.writeFile('/gone.txt', 'g'.repeat(400));
+    await runs(['a'.repeat(300)], rule);
+    fixture.tree.remove('/gone.txt');
+    await runs(['b'.repeat(200), 'c'], rule);
+    assert.equal(fixture.versions().length, 3);
+    change((db) => db.exec(`UPDATE version SET retired_ms = retired_ms - ${31 * 86_400_000}`));
+
+    const versions = { ...KEEP_ALL, quotaBytes: 550 };
+    const deletion = { rule: 'delete', days: 30 } as const;
+    const told = withDatabase((db) => simulatePrune(db, { versions, deletion }, Date.now()));
+    assert.deepEqual(told, { points: [], pruned: { files: 0, bytes: 0 }, expired: { files: 1, bytes: 400 } });
+    await run({ deletion, versions });
+    assert.deepEqual(points(), [1, 2, 3]);
+    assert.equal(fixture.versions().length, 2);
+  });
+
+  it('deletes all that it can beside a file that cannot be deleted, and that one once it can', async () => {
+    await runs(['1', '22', '333'], ARCHIVE);
+    const [first = ''] = fixture.versions();
+    const real = { ...systemFs };
+    systemFs.unlink = (path) => {
+      const refusal = { errno: -constants.errno.EACCES, code: 'EACCES', syscall: 'unlink' };
+      return path.endsWith(first) ? Promise.reject(Object.assign(new Error('injected'), refusal)) : real.unlink(path);
+    };
+    try {
+      await runs(['4444', '55555', '666666'], { ...keepTwo, versions: { keep: 'last', count: 2, quotaBytes: 5 } });
+      assert.match(fixture.notices().join(), /prune-failed/);
+    } finally {
+      Object.assign(systemFs, real);
+    }
+    assert.deepEqual(points(), [5, 6], 'no version goes for the room that it takes');
+    assert.deepEqual(kept(), [first, ...fixture.versions()]);
+    await run(keepTwo);
+    assert.deepEqual(kept(), fixture.versions());
+    for (const runId of [1, 2, 3, 4]) history.delete(runId);
+    assertHistoryReadsBack();
+  });
+
   it('goes on with what a killed process was deleting', async () => {
     await runs(['1', '22', '333'], ARCHIVE);
     change((db) => {
@@ -306,6 +349,11 @@ describe('Retention', () => {
     assert.deepEqual(told.pruned, { files: 2, bytes: 3 });
     assert.equal(fixture.versions().length, 3, 'and nothing is done');
   });
+
+  /** What lies below versions/. */
+  function kept(): string[] {
+    return [...snapshotFolder(join(fixture.targetFolder, 'versions')).keys()].sort();
+  }
 
   function points(): number[] {
     return withDatabase((db) => new RestorePoints(db).all().map(({ runId }) => runId));
