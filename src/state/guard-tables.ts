@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { FolderLoss } from './hold-store.ts';
+import { IN_TREE, STEPS, STEP_PATH } from './path-sql.ts';
 import { Statements } from './statements.ts';
 
 /** What a plan would do to what is there, in sums. Files that were missing before the run count in none of them. */
@@ -28,25 +29,18 @@ export type GuardedKind = 'vanished' | 'changed' | 'emptied' | 'shrunk' | 'suffi
 
 const EMPTIED_FOLDERS_MAX = 100;
 
-/** The steps of a plan, each with the folder in which it stands. */
-const STEPS = `run_step AS step JOIN run_folder AS place ON place.id = step.run_folder_id`;
-const PATH = `CASE place.path WHEN '/' THEN '/' ELSE place.path || '/' END || step.name`;
-/** All folders of the subtree `tree.top` by the order of paths, as in file-index.ts. */
-const IN_TREE = `folder.path >= tree.top AND folder.path < tree.top || '0'
-  AND (folder.path = tree.top OR folder.path >= tree.top || '/')`;
-
 /**
  * One row (top, parent, files, bytes) for each file and each subtree that the plan would take away. CROSS JOIN keeps SQLite
  * from beginning with all files.
  */
 const GONE = `
-  SELECT ${PATH} AS top, place.path AS parent, 1 AS files, file.size_bytes AS bytes
+  SELECT ${STEP_PATH} AS top, place.path AS parent, 1 AS files, file.size_bytes AS bytes
     FROM ${STEPS} JOIN file ON file.folder_id = place.folder_id AND file.name = step.name
     WHERE step.state = 'todo' AND step.reason <> 'kept' AND step.action IN ('vanish', 'retire')
       AND file.missing_since_run IS NULL
   UNION ALL
   SELECT tree.top, tree.parent, count(*), sum(file.size_bytes)
-    FROM (SELECT ${PATH} AS top, place.path AS parent FROM ${STEPS}
+    FROM (SELECT ${STEP_PATH} AS top, place.path AS parent FROM ${STEPS}
       WHERE step.state = 'todo' AND step.reason <> 'kept' AND step.action IN ('vanish-folder', 'retire-folder')) AS tree
     CROSS JOIN folder ON ${IN_TREE} CROSS JOIN file ON file.folder_id = folder.id
     WHERE file.missing_since_run IS NULL GROUP BY tree.top`;
@@ -59,7 +53,7 @@ const CHANGED = `${STEPS}
     OR (step.reason = 'forced' AND (entry.size_bytes <> file.size_bytes OR entry.stamp IS NOT file.stamp)))`;
 
 /** Folders of this run where files lie, or above which they lie, that wait for a decision: none can be made there. */
-const BLOCKED = `SELECT folder.id FROM (SELECT ${PATH} AS top FROM ${STEPS} WHERE step.state = 'held' AND step.action = 'retire') AS tree
+const BLOCKED = `SELECT folder.id FROM (SELECT ${STEP_PATH} AS top FROM ${STEPS} WHERE step.state = 'held' AND step.action = 'retire') AS tree
   CROSS JOIN run_folder AS folder ON ${IN_TREE}`;
 
 const NEW = `step.state = 'todo' AND step.action = 'download' AND step.reason = 'new'`;
@@ -113,10 +107,10 @@ export class GuardTables {
   examples(kind: GuardedKind, limit: number, suffix = ''): string[] {
     const sql = {
       vanished: `SELECT top FROM (${GONE}) LIMIT ?`,
-      changed: `SELECT ${PATH} FROM ${CHANGED} LIMIT ?`,
-      emptied: `SELECT ${PATH} FROM ${CHANGED} AND entry.size_bytes = 0 AND file.size_bytes > 0 LIMIT ?`,
-      shrunk: `SELECT ${PATH} FROM ${CHANGED} AND entry.size_bytes < file.size_bytes LIMIT ?`,
-      suffix: `SELECT ${PATH} FROM ${STEPS} WHERE step.state = 'todo' AND step.action = 'download' AND ${SUFFIX} = ? LIMIT ?`,
+      changed: `SELECT ${STEP_PATH} FROM ${CHANGED} LIMIT ?`,
+      emptied: `SELECT ${STEP_PATH} FROM ${CHANGED} AND entry.size_bytes = 0 AND file.size_bytes > 0 LIMIT ?`,
+      shrunk: `SELECT ${STEP_PATH} FROM ${CHANGED} AND entry.size_bytes < file.size_bytes LIMIT ?`,
+      suffix: `SELECT ${STEP_PATH} FROM ${STEPS} WHERE step.state = 'todo' AND step.action = 'download' AND ${SUFFIX} = ? LIMIT ?`,
     }[kind];
     const values = kind === 'suffix' ? [suffix, limit] : [limit];
     return this.#statements.value(sql).all(...values) as string[];

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { pathSql } from './path-sql.ts';
 import { Statements } from './statements.ts';
 
 /** Rows read at a time. */
@@ -73,9 +74,9 @@ const RUNS = `SELECT id, started_ms AS startedMs, CASE outcome WHEN 'running' TH
   FROM run WHERE has_changed = 1 AND id > ? ORDER BY id LIMIT ?`;
 const FOLDERS = `SELECT id, path, local_path AS local, unique_id AS "unique", since_run AS since, missing_since_run AS missing
   FROM folder WHERE id > ? ORDER BY id LIMIT ?`;
-const IN_FOLDER = `CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || name AS path`;
+const IN_FOLDER = `${pathSql('folder.path', 'name')} AS path`;
 const FILES = `SELECT folder_id AS folderId, name, ${IN_FOLDER},
-    CASE folder.local_path WHEN '' THEN '' ELSE folder.local_path || '/' END || coalesce(local_name, name) AS local,
+    ${pathSql('folder.local_path', 'coalesce(local_name, name)')} AS local,
     size_bytes AS size, sha256, stamp, stamp_ms AS stampMs, precision, modified_ms AS modifiedMs,
     file.unique_id AS "unique", mode, run_id AS run, file.since_run AS since, nullif(is_unsettled, 0) AS unsettled,
     file.missing_since_run AS missing, kept_run AS kept

@@ -1,14 +1,9 @@
 import type Database from 'better-sqlite3';
 import { folderOf, nameOf } from '../paths.ts';
+import { IN_TREE, STEPS, STEP_PATH, pathSql } from './path-sql.ts';
 import { Statements } from './statements.ts';
 
-const STEPS = `run_step AS step JOIN run_folder AS place ON place.id = step.run_folder_id`;
-const PATH = `CASE place.path WHEN '/' THEN '/' ELSE place.path || '/' END || step.name`;
-/** All folders of the subtree `tree.top`, as in file-index.ts. */
-const IN_TREE = `folder.path >= tree.top AND folder.path < tree.top || '0'
-  AND (folder.path = tree.top OR folder.path >= tree.top || '/')`;
-const GONE_COLUMNS = `CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || file.name AS path, file.unique_id,
-  file.size_bytes, file.stamp`;
+const GONE_COLUMNS = `${pathSql('folder.path', 'file.name')} AS path, file.unique_id, file.size_bytes, file.stamp`;
 const CAN_BE_KNOWN = `file.unique_id IS NOT NULL AND file.precision = 'second' AND file.missing_since_run IS NULL
   AND file.doubt IS NULL`;
 
@@ -32,7 +27,7 @@ export class RenameTables {
              JOIN file ON file.folder_id = folder.id AND file.name = step.name
              WHERE step.state = 'todo' AND step.action = 'vanish' AND step.reason = 'vanished' AND ${CAN_BE_KNOWN}
            UNION ALL
-           SELECT ${GONE_COLUMNS} FROM (SELECT ${PATH} AS top FROM ${STEPS}
+           SELECT ${GONE_COLUMNS} FROM (SELECT ${STEP_PATH} AS top FROM ${STEPS}
                WHERE step.state = 'todo' AND step.action = 'vanish-folder' AND step.reason = 'vanished') AS tree
              JOIN folder ON ${IN_TREE} JOIN file ON file.folder_id = folder.id WHERE ${CAN_BE_KNOWN}
          ), pair AS MATERIALIZED (

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { STEPS, STEP_PATH } from './path-sql.ts';
 import { Statements } from './statements.ts';
 
 /** What the work of a run amounts to so far: read only, and complete once the work is. */
@@ -65,8 +66,7 @@ export class RunResults {
       .sql(
         `SELECT path, incomplete AS code, detail FROM run_folder WHERE incomplete IS NOT NULL
          UNION ALL
-         SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name, error_code, error_detail
-           FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id WHERE run_step.state = 'failed'
+         SELECT ${STEP_PATH}, error_code, error_detail FROM ${STEPS} WHERE step.state = 'failed'
          LIMIT ?`,
       )
       .all(limit) as { path: string; code: string; detail: string | null }[];
@@ -77,12 +77,11 @@ export class RunResults {
   changes(limit: number): { path: string; code: string; sizeBytes: number }[] {
     return this.#statements
       .sql(
-        `SELECT CASE run_folder.path WHEN '/' THEN '/' ELSE run_folder.path || '/' END || run_step.name AS path,
+        `SELECT ${STEP_PATH} AS path,
            CASE WHEN action LIKE 'vanish%' THEN 'vanished' WHEN action LIKE 'retire%' THEN 'retired'
              WHEN reason IN ('new', 'renamed') THEN 'new' ELSE 'changed' END AS code,
            coalesce(got_size, size_bytes) AS sizeBytes
-         FROM run_step JOIN run_folder ON run_folder.id = run_step.run_folder_id
-         WHERE run_step.state = 'done' AND action NOT IN ('recheck', 'reject') ORDER BY run_step.id LIMIT ?`,
+         FROM ${STEPS} WHERE step.state = 'done' AND action NOT IN ('recheck', 'reject') ORDER BY step.id LIMIT ?`,
       )
       .all(limit) as { path: string; code: string; sizeBytes: number }[];
   }

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { STEPS, STEP_PATH } from './path-sql.ts';
 import { Statements } from './statements.ts';
 
 /** Known files of equal size whose listed times have all moved by `deltaMs`; `isMoved`: and that have another identity. */
@@ -28,8 +29,7 @@ const DAY_MS = 86_400_000;
 const IS_MOVED = `(entry.unique_id IS NOT NULL AND file.unique_id IS NOT NULL AND entry.unique_id <> file.unique_id)`;
 /** Steps of files that are told as changed although they have the same size; unproven ones are for the server to prove. */
 // The plus keeps the planner from the index by state, in which a range of steps would have to be looked for.
-const EQUAL_SIZES = `run_step AS step
-  JOIN run_folder AS place ON place.id = step.run_folder_id
+const EQUAL_SIZES = `${STEPS}
   JOIN run_entry AS entry ON entry.run_folder_id = place.id AND entry.name = step.name
   JOIN file ON file.folder_id = place.folder_id AND file.name = step.name
   WHERE +step.state = 'todo' AND step.action IN ('download', 'recheck') AND step.reason = 'changed'
@@ -74,8 +74,7 @@ export class ShiftTables {
   sample(shift: Shift, limit: number, sizeBytesMax: number): ShiftSample[] {
     return this.#statements
       .sql(
-        `SELECT CASE place.path WHEN '/' THEN '/' ELSE place.path || '/' END || step.name AS path,
-           file.size_bytes AS sizeBytes, file.sha256 AS sha256
+        `SELECT ${STEP_PATH} AS path, file.size_bytes AS sizeBytes, file.sha256 AS sha256
          FROM ${EQUAL_SIZES} AND ${IN_SHIFT}
          ORDER BY file.size_bytes > @sizeBytesMax, random() LIMIT @limit`,
       )

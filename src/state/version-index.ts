@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { pathSql } from './path-sql.ts';
 import { Statements } from './statements.ts';
 
 /**
@@ -71,7 +72,7 @@ export class VersionIndex {
       .sql(
         `INSERT INTO version (path, parent, since_run, until_run, content_run, reason, size_bytes, stamp, stamp_ms, precision,
            modified_ms, unique_id, mode, sha256, origin, folder, local_path, moved_to, moved_place, retired_ms, state, doubt)
-         SELECT CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || name, folder.path,
+         SELECT ${pathSql('folder.path', 'name')}, folder.path,
            coalesce(file.since_run, run_id), @untilRun, run_id, @reason, size_bytes, stamp, stamp_ms, precision,
            modified_ms, file.unique_id, mode, sha256, @origin, @folder, @localPath, @movedTo, @movedPlace,
            max(@retiredMs, coalesce((SELECT max(started_ms) FROM
@@ -166,7 +167,7 @@ export class VersionIndex {
       .sql(
         `INSERT INTO version (path, parent, since_run, until_run, content_run, reason, size_bytes, stamp, stamp_ms, precision,
            modified_ms, unique_id, mode, sha256, origin, retired_ms, state)
-         SELECT CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || name, folder.path,
+         SELECT ${pathSql('folder.path', 'name')}, folder.path,
            coalesce(file.since_run, run_id), @untilRun, run_id, 'vanished', size_bytes, stamp, stamp_ms, precision, modified_ms,
            file.unique_id, mode, sha256, '', @nowMs, 'lost'
          FROM file JOIN folder ON folder.id = folder_id`,

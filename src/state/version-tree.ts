@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { folderOf, nameOf } from '../paths.ts';
+import { pathSql } from './path-sql.ts';
 import { Statements } from './statements.ts';
 import type { VersionReason } from './version-index.ts';
 
@@ -91,10 +92,10 @@ const RENAMES_MAX = 1000;
 const STRETCH = 2000;
 
 const FILE_COLUMNS = `NULL AS id, NULL AS reason,
-  CASE folder.path WHEN '/' THEN '/' ELSE folder.path || '/' END || file.name AS path, size_bytes, modified_ms,
+  ${pathSql('folder.path', 'file.name')} AS path, size_bytes, modified_ms,
   file.mode AS mode, sha256, coalesce(file.since_run, run_id) AS since_run, NULL AS until_run, run_id AS content_run,
   'current' AS state, NULL AS folder, NULL AS local_path,
-  CASE folder.local_path WHEN '' THEN '' ELSE folder.local_path || '/' END || coalesce(local_name, file.name) AS origin,
+  ${pathSql('folder.local_path', 'coalesce(local_name, file.name)')} AS origin,
   NULL AS moved_to, NULL AS moved_place`;
 const VERSION_COLUMNS = `id, reason, path, size_bytes, modified_ms, mode, sha256, since_run, until_run, content_run, state,
   folder, local_path, origin, moved_to, moved_place`;
