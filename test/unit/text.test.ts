@@ -82,6 +82,21 @@ describe('the texts', () => {
     for (const key of keys) assert.ok(EN.has(key) || EN.has(`${key}.other`), key);
   });
 
+  it('say every line of the log', () => {
+    const from = join(import.meta.dirname, '../../src');
+    const code = readdirSync(from, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(from, name), 'utf8'))
+      .join('\n');
+    const logged = [...code.matchAll(/\blog\w*\.(?:info|warn|error)\(\s*'([a-z-]+)'/gi)].map((match) => match[1] ?? '');
+    assert.ok(logged.length > 50, `${logged.length} lines`);
+    const keys = (event: string): string[] => [`logline.${event}`, `notice.${event}`];
+    assert.deepEqual(
+      [...new Set(logged)].filter((event) => !keys(event).some((key) => Object.hasOwn(texts.en, key))),
+      [],
+    );
+  });
+
   it('are all used: by their name, or by a beginning that the program completes', () => {
     const sources = ['src', 'ui/views', 'ui/public', 'test/demo'].flatMap((folder) => {
       const from = join(import.meta.dirname, '../..', folder);
