@@ -1,4 +1,3 @@
-import { isBackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import { folderOf, nameOf, pathIn } from '../paths.ts';
@@ -223,19 +222,10 @@ class AbsenceCheck {
 }
 
 async function isThere(session: RemoteSession, { path, kind, seenIn }: Absence): Promise<boolean> {
-  if (kind === 'file' && session.capabilities.hasStat) return (await session.stat(path as RemotePath)) !== undefined;
-  if (kind === 'file') {
-    const found = new Set<string>();
-    const listing = await session.list(seenIn.path as RemotePath, (entries) => {
-      for (const { name } of entries) if (name === nameOf(path)) found.add(name);
-    });
-    return found.size > 0 || listing.incomplete !== undefined;
-  }
-  try {
-    await session.list(path as RemotePath, () => undefined);
-    return true;
-  } catch (error) {
-    if (isBackupError(error, 'listing-refused')) return false;
-    throw error;
-  }
+  if (kind === 'folder' || session.capabilities.hasStat) return !(await session.isGone(path as RemotePath, kind));
+  const found = new Set<string>();
+  const listing = await session.list(seenIn.path as RemotePath, (entries) => {
+    for (const { name } of entries) if (name === nameOf(path)) found.add(name);
+  });
+  return found.size > 0 || listing.incomplete !== undefined;
 }

@@ -150,6 +150,12 @@ export interface RemoteSession {
   stat(path: RemotePath): Promise<RemoteStat | undefined>;
 
   /**
+   * Whether the server says for good that it has no such file, or no folder there to be entered. False where there is
+   * one. Throws where its answer leaves that open: trouble that may pass, a refusal for rights, a command unknown here.
+   */
+  isGone(path: RemotePath, kind: 'file' | 'folder'): Promise<boolean>;
+
+  /**
    * Writes the bytes of a file from `startAt` on into `sink` and resolves once the server has confirmed the end, with
    * the number of bytes written. It neither knows nor checks the file's size: that is the caller's. `sink` is ended on
    * success and destroyed on error. Throws `file-refused`, `transfer-aborted`, or a `session` error.

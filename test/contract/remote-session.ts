@@ -257,6 +257,15 @@ function describeDownload(withSession: WithSession, unreachable: ReadonlySet<str
       assert.equal(await session.stat(remotePath('no-such-file')), undefined);
       assert.equal(await contentOf(session, remotePath('index.html')), 'hello');
     }));
+
+  it('says of a file and of a folder whether it has gone', () =>
+    withSession(async (session) => {
+      assert.equal(await session.isGone(remotePath('index.html'), 'file'), false);
+      assert.equal(await session.isGone(remotePath('no-such-file'), 'file'), true);
+      assert.equal(await session.isGone(remotePath('no-such-folder', 'x'), 'file'), true);
+      assert.equal(await session.isGone(remotePath('unlisted'), 'folder'), false);
+      assert.equal(await session.isGone(remotePath('no-such-folder'), 'folder'), true);
+    }));
 }
 
 function describeFailures(

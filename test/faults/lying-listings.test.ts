@@ -3,9 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import type { RunReport } from '../../src/engine/run-report.ts';
 import { BackupFixture, describeFailures } from '../support/backup-fixture.ts';
 import type { Comparison } from '../support/backup-fixture.ts';
-import type { FaultAction } from '../support/scripted-ftp-faults.ts';
+import type { FaultAction, FaultTrigger } from '../support/scripted-ftp-faults.ts';
 import type { ScriptedServerOptions } from '../support/scripted-ftp-options.ts';
 import { utf8Name } from '../support/scripted-ftp-tree.ts';
 import type { ScriptedTree } from '../support/scripted-ftp-tree.ts';
@@ -251,6 +252,57 @@ describe('A folder that has really gone', () => {
       assert.equal(back.outcome, 'complete');
       assert.equal(fixture.server.count('RETR'), 0);
       assert.ok(fixture.missing().every((path) => path.startsWith('/docs/photos')));
+    });
+  });
+});
+
+describe('What no listing shows any more', () => {
+  /** From the second run on, the listing of the folder above does not show `path`. Two runs that would retire it follow. */
+  async function leaveOut(fixture: BackupFixture, path: string): Promise<RunReport> {
+    const [above, name] = [path.slice(0, path.lastIndexOf('/')) || '/', path.slice(path.lastIndexOf('/') + 1)];
+    const mapListing = (lines: readonly string[]): string[] => lines.filter((line) => !line.endsWith(` ${name}`));
+    fixture.server.addFault({ command: 'MLSD', path: above }, { mapListing });
+    await fixture.run({ deletion: { rule: 'archive' } });
+    return fixture.run({ deletion: { rule: 'archive' } });
+  }
+
+  const answers: readonly (readonly [string, string, FaultTrigger['command'], string])[] = [
+    ['a file that is busy for the moment', '/photos/p01.jpg', 'MLST', '450 File busy.'],
+    ['a file that may not be seen', '/photos/p01.jpg', 'MLST', '550 p01.jpg: Permission denied'],
+    ['a file, by a server that knows nobody any more', '/photos/p01.jpg', 'MLST', '530 Not logged in.'],
+    ['a folder that may not be seen', '/photos', 'CWD', '550 Permission denied.'],
+    ['a folder, for the moment', '/photos', 'CWD', '450 Try again.'],
+  ];
+  for (const [what, path, command, reply] of answers) {
+    it(`stays where the answer to its name leaves it open: ${what}`, async () => {
+      await withFixture({}, async (fixture) => {
+        await fixture.run();
+        const before = fixture.snapshot();
+        fixture.server.addFault({ command, path }, { reply });
+        assert.equal((await leaveOut(fixture, path)).counts.retired, 0);
+        assert.deepEqual([...fixture.snapshot().keys()], [...before.keys()]);
+      });
+    });
+  }
+
+  it('stays where it is a folder that can be entered and not listed: it is there', async () => {
+    await withFixture({}, async (fixture) => {
+      await fixture.run();
+      const before = fixture.snapshot();
+      fixture.tree.setMode('/photos', 0o311);
+      assert.deepEqual(describeFailures(await leaveOut(fixture, '/photos')), ['listing-truncated /']);
+      assert.deepEqual([...fixture.snapshot().keys()], [...before.keys()]);
+    });
+  });
+
+  it('goes where it has gone, also from a folder whose name looks like a refusal', async () => {
+    await withFixture({}, async (fixture) => {
+      const path = '/photos/permission/x.txt';
+      fixture.tree.writeFile(path, 'x');
+      await fixture.run();
+      fixture.tree.remove(path);
+      fixture.server.addFault({ command: 'MLST', path }, { reply: `550 ${path}: No such file or directory` });
+      assert.equal((await leaveOut(fixture, path)).counts.retired, 1);
     });
   });
 });

@@ -28,6 +28,7 @@ class MemorySession implements RemoteSession {
   list = (): Promise<never> => this.untilClosed();
   download = (): Promise<never> => this.untilClosed();
   stat = (): Promise<undefined> => Promise.resolve(undefined);
+  isGone = (): Promise<boolean> => Promise.resolve(true);
 
   close(): void {
     if (this.isClosed) return;

@@ -99,11 +99,21 @@ function wantsEncryption(text: string): boolean {
   );
 }
 
-/** True where a refusal is about rights. 550 alone does not say whether an object is missing or out of bounds. */
-export function isPermissionDenied(text: string): boolean {
-  return /permission|not permitted|access (is )?denied|not allowed|acc.{1,2}s (refus|interdit)|zugriff|permiso/i.test(
-    text,
-  );
+const RIGHTS_WORDS =
+  /permission|not permitted|access (is )?denied|not allowed|acc.{1,2}s (refus|interdit)|zugriff|permiso/i;
+
+/**
+ * True where the refusal of `path` is about rights. 550 alone does not say whether an object is missing or out of bounds.
+ * Words of the path itself, which most servers repeat, do not count.
+ */
+export function isPermissionDenied(text: string, path: string): boolean {
+  const misleading = [path, path.slice(path.lastIndexOf('/') + 1)].filter((part) => RIGHTS_WORDS.test(part));
+  return RIGHTS_WORDS.test(misleading.reduce((words, part) => words.replaceAll(part, ''), text));
+}
+
+/** True where a server has understood that it was asked for `path` and does not have it (550: RFC 959 §4.2.2). */
+export function saysGone(reply: FtpReply, path: string): boolean {
+  return reply.code >= 550 && reply.code < 560 && !isPermissionDenied(reply.text, path);
 }
 
 /** True for the replies by which a server says that it does not know a command (RFC 959 §4.2). */

@@ -45,7 +45,7 @@ export class ListingRefusal extends Error {
   /** The refusal of `folder` as the port's error. */
   toBackupError(control: FtpControl, folder: string): BackupError {
     // After a positive CWD a 4xx is a passing trouble of the server, unless its words say otherwise.
-    const isPassing = this.reply.code < 500 && !isPermissionDenied(this.reply.text);
+    const isPassing = this.reply.code < 500 && !isPermissionDenied(this.reply.text, folder);
     return new BackupError(isPassing ? 'listing-aborted' : 'listing-refused', {
       facts: { ...control.facts, path: folder },
       detail: replyDetail(this.reply),

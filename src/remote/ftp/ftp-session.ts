@@ -13,7 +13,7 @@ import type {
 import { REMOTE_ROOT } from '../remote.ts';
 import type { FtpControl } from './ftp-control.ts';
 import type { FtpReply } from './ftp-errors.ts';
-import { isPermissionDenied, replyDetail, withFacts } from './ftp-errors.ts';
+import { isPermissionDenied, replyDetail, saysGone, withFacts } from './ftp-errors.ts';
 import type { FtpFolder } from './ftp-folder.ts';
 import { gatherHidden } from './ftp-gather.ts';
 import { hashFile, hashWay } from './ftp-hash.ts';
@@ -22,7 +22,7 @@ import { ListingRefusal, listCurrentFolder } from './ftp-listing.ts';
 import type { ListingRequest, RawListing } from './ftp-listing.ts';
 import { FIRST_PAUSE_MS, LISTING_TRIES_MAX } from './ftp-probe.ts';
 import { FtpSink } from './ftp-sink.ts';
-import { hasStat, statFile } from './ftp-stat.ts';
+import { askForFile, hasStat } from './ftp-stat.ts';
 import { FtpTransfer, assertTransferEnd } from './ftp-transfer.ts';
 import { confirms, judge, truncated } from './ftp-verdict.ts';
 import type { Incomplete, Verdict } from './ftp-verdict.ts';
@@ -80,8 +80,19 @@ export class FtpSession implements RemoteSession {
   }
 
   async stat(path: RemotePath): Promise<RemoteStat | undefined> {
-    const argument = await this.#fileArgument(path);
-    return typeof argument === 'string' ? statFile(this.#control, this.#knowledge, argument) : undefined;
+    const answer = await this.#askFor(path);
+    return answer === undefined || 'code' in answer ? undefined : answer;
+  }
+
+  async isGone(path: RemotePath, kind: 'file' | 'folder'): Promise<boolean> {
+    const serverPath = this.#serverPath(path);
+    const answer = kind === 'file' ? await this.#askFor(path) : ((await this.#folder.change(serverPath)) ?? 'entered');
+    if (answer === 'entered' || (answer !== undefined && !('code' in answer))) return false;
+    if (answer !== undefined && saysGone(answer, serverPath)) return true;
+    throw new BackupError(answer !== undefined && answer.code < 500 ? 'listing-aborted' : 'listing-refused', {
+      facts: { ...this.#control.facts, path: serverPath },
+      ...(answer === undefined ? {} : { detail: replyDetail(answer) }),
+    });
   }
 
   async hash(path: RemotePath): Promise<RemoteHash | undefined> {
@@ -183,6 +194,11 @@ export class FtpSession implements RemoteSession {
     }
   }
 
+  async #askFor(path: RemotePath): Promise<RemoteStat | FtpReply | undefined> {
+    const argument = await this.#fileArgument(path);
+    return typeof argument === 'string' ? askForFile(this.#control, this.#knowledge, argument) : argument;
+  }
+
   /** What stands behind RETR, MLST, MDTM, SIZE: the absolute path, or the name in its folder; or a refusal of the folder. */
   async #fileArgument(path: RemotePath): Promise<string | FtpReply> {
     const absolute = this.#serverPath(path);
@@ -213,7 +229,7 @@ export class FtpSession implements RemoteSession {
       });
       const end = await transfer.end;
       if (end.reply.code >= 550 && end.sizeBytes === 0) {
-        const code = isPermissionDenied(end.reply.text) ? 'permission-denied' : 'file-refused';
+        const code = isPermissionDenied(end.reply.text, facts.path) ? 'permission-denied' : 'file-refused';
         throw new BackupError(code, { facts, detail: replyDetail(end.reply) });
       }
       assertTransferEnd(this.#control, end, 'transfer-aborted');

@@ -1,5 +1,6 @@
 import type { RemoteStat } from '../remote.ts';
 import type { FtpControl } from './ftp-control.ts';
+import type { FtpReply } from './ftp-errors.ts';
 import { isNotImplemented } from './ftp-errors.ts';
 import { claims } from './ftp-knowledge.ts';
 import type { FtpKnowledge } from './ftp-knowledge.ts';
@@ -12,9 +13,19 @@ export async function statFile(
   knowledge: FtpKnowledge,
   argument: string,
 ): Promise<RemoteStat | undefined> {
+  const answer = await askForFile(control, knowledge, argument);
+  return answer === undefined || 'code' in answer ? undefined : answer;
+}
+
+/** The same, and the server's refusal where it says no; undefined where it cannot be asked, or has said nothing of use. */
+export async function askForFile(
+  control: FtpControl,
+  knowledge: FtpKnowledge,
+  argument: string,
+): Promise<RemoteStat | FtpReply | undefined> {
   if (knowledge.stat === 'none') return undefined;
   if (knowledge.stat === 'MDTM' || (knowledge.stat === 'untried' && !mayHaveMlst(knowledge))) {
-    return statByMdtm(control, knowledge, argument);
+    return askByMdtm(control, knowledge, argument);
   }
   const reply = await control.command(`MLST ${argument}`);
   if (reply.code === 250) {
@@ -26,9 +37,9 @@ export async function statFile(
   }
   if (knowledge.stat === 'untried' && isNotImplemented(reply)) {
     knowledge.stat = 'MDTM';
-    return statByMdtm(control, knowledge, argument);
+    return askByMdtm(control, knowledge, argument);
   }
-  return undefined;
+  return reply;
 }
 
 /** Whether a file can probably be asked for, where that has not been tried. */
@@ -41,18 +52,18 @@ function mayHaveMlst(knowledge: FtpKnowledge): boolean {
   return knowledge.listing === 'MLSD' || claims(knowledge, 'MLST');
 }
 
-async function statByMdtm(
+async function askByMdtm(
   control: FtpControl,
   knowledge: FtpKnowledge,
   argument: string,
-): Promise<RemoteStat | undefined> {
+): Promise<RemoteStat | FtpReply | undefined> {
   const time = await control.command(`MDTM ${argument}`);
   const size = await control.command(`SIZE ${argument}`);
   if (isNotImplemented(time) && isNotImplemented(size)) {
     knowledge.stat = 'none';
     return undefined;
   }
-  if (time.code !== 213 && size.code !== 213) return undefined;
+  if (time.code !== 213 && size.code !== 213) return isNotImplemented(size) ? time : size;
   knowledge.stat = 'MDTM';
   return {
     modified: time.code === 213 ? parseTimeVal(firstWord(time.text)) : undefined,
