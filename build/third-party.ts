@@ -3,11 +3,15 @@ import { join } from 'node:path';
 
 const WIDTH = 80;
 
-/** Whose licences do not ask for their text where only compiled code is passed on; named all the same. */
+/**
+ * Whose licences do not ask for their text where only compiled code is passed on; named all the same. `readelf -s` of
+ * modules that were linked without `-s` tells the files.
+ */
 const COMPILED_IN = `The native modules also hold:
 - SQLite (https://sqlite.org), which is in the public domain
-- parts of libc++, libc++abi and compiler-rt of the LLVM project (https://llvm.org), under the Apache License 2.0 with
-  LLVM Exceptions
+- parts of libc++ and libc++abi of the LLVM project (https://llvm.org), under the Apache License 2.0 with LLVM Exceptions
+- stat, fstat and lstat of the GNU C Library (https://www.gnu.org/software/libc), under the GNU Lesser General Public License
+  2.1 or later with the permission to link these files with other programs without restriction
 `;
 
 /**
