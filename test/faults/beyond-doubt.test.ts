@@ -12,6 +12,7 @@ import {
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import assert from 'node:assert/strict';
 import Database from 'better-sqlite3';
 import { systemFs } from '../../src/local/target-fs.ts';
@@ -179,7 +180,9 @@ describe('A folder of the backup that somebody makes a link', () => {
     fixture.server.addFault(
       { command: 'RETR', nth: 150 },
       {
-        run: () => {
+        run: async () => {
+          // Folders are looked at anew for each batch of files: none may be under way.
+          while (fixture.indexed().length < 149) await setTimeout(5);
           renameSync(join(fixture.current, 'd'), join(fixture.current, 'was-d'));
           symlinkSync(outside, join(fixture.current, 'd'));
         },
