@@ -27,7 +27,7 @@ export function runDecide(command: DecideCommand, settings: TaskSettings, contex
   const newest = readNewestHold(stateDir, settings.name);
   const decided = { atMs: clock.nowMs(), by: accountName() };
   const isDecided =
-    newest?.decision === 'open' && decideHold(stateDir, settings.name, newest.id, command.decision, decided);
+    newest?.decision === 'open' && decideHold(stateDir, settings.name, newest.runId, command.decision, decided);
   if (!isDecided) {
     stderr.write(`${text.t('held.none')}\n`);
     return EXIT_CODES.failed;

@@ -39,10 +39,12 @@ export function checkGuards(
   return isHeld ? signs.map(({ finding }) => finding) : [];
 }
 
-/** True where everything that was found is among what has been accepted, and in no larger number. */
+/** True where everything that was found is among what has been accepted, about the same subject and in no larger number. */
 export function isCovered(found: readonly GuardFinding[], accepted: HoldFindings): boolean {
   return found.every((finding) =>
-    accepted.findings.some((other) => other.guard === finding.guard && finding.count <= other.count),
+    accepted.findings.some(
+      ({ guard, subject, count }) => guard === finding.guard && subject === finding.subject && finding.count <= count,
+    ),
   );
 }
 

@@ -86,11 +86,14 @@ export class HoldStore {
     }
   }
 
-  /** False where `id` does not wait for a decision: somebody else was quicker, or another run has found otherwise. */
-  decide(id: number, decision: 'kept' | 'accepted', nowMs: number, decidedBy: string | undefined): boolean {
+  /**
+   * `runId`: the held run that was shown. False where that does not wait for a decision: somebody else was quicker, or a
+   * later run was held for what may be more.
+   */
+  decide(runId: number, decision: 'kept' | 'accepted', nowMs: number, decidedBy: string | undefined): boolean {
     const result = this.#statements
-      .sql(`UPDATE hold SET decision = ?, decided_ms = ?, decided_by = ? WHERE id = ? AND decision = 'open'`)
-      .run(decision, nowMs, decidedBy ?? null, id);
+      .sql(`UPDATE hold SET decision = ?, decided_ms = ?, decided_by = ? WHERE run_id = ? AND decision = 'open'`)
+      .run(decision, nowMs, decidedBy ?? null, runId);
     return result.changes > 0;
   }
 

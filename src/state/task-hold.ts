@@ -27,19 +27,19 @@ export function readNewestHold(stateDir: string, stateKey: string): Hold | undef
 }
 
 /**
- * Writes down what somebody has decided; the next run acts on it. False where `holdId` does not wait for a decision any
- * more. Throws `already-running` while a run holds the task's database, and errors of the state.
+ * Writes down what somebody has decided of the held run `runId`; the next run acts on it. False where that does not wait for
+ * a decision any more. Throws `already-running` while a run holds the task's database, and errors of the state.
  */
 export function decideHold(
   stateDir: string,
   stateKey: string,
-  holdId: number,
+  runId: number,
   decision: 'kept' | 'accepted',
   decided: { readonly atMs: number; readonly by: string | undefined },
 ): boolean {
   const database = openTaskDatabase(stateDir, stateKey);
   try {
-    return new HoldStore(database.db).decide(holdId, decision, decided.atMs, decided.by);
+    return new HoldStore(database.db).decide(runId, decision, decided.atMs, decided.by);
   } catch (error) {
     throw asStateError(error, database.db.name);
   } finally {

@@ -7,7 +7,7 @@ import { runDecide, runHeld } from '../../src/cli/held-command.ts';
 import { readTask } from '../../src/cli/read-task.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createText } from '../../src/text.ts';
-import { WORK_RESUMED_MS } from '../../src/engine/run.ts';
+import { WORK_RESUMED_MS } from '../../src/engine/begin-work.ts';
 import { HoldStore } from '../../src/state/hold-store.ts';
 import type { Hold } from '../../src/state/hold-store.ts';
 import type { Work } from '../../src/state/run-rows.ts';
@@ -54,7 +54,7 @@ function newest(fixture: BackupFixture): Hold | undefined {
 function decide(fixture: BackupFixture, decision: 'kept' | 'accepted'): void {
   const isDecided = holds(fixture, (store) => {
     const open = store.open();
-    return open !== undefined && store.decide(open.id, decision, Date.now(), 'test');
+    return open !== undefined && store.decide(open.runId, decision, Date.now(), 'test');
   });
   assert.ok(isDecided, 'there was nothing to decide');
 }
@@ -196,6 +196,18 @@ describe('A run that would change too much at once', () => {
     assertHeld(report, ['vanishedPercent']);
     assert.equal(newest(fixture)?.decision, 'open');
     assert.deepEqual(fixture.missing(), []);
+  });
+
+  it('takes no answer that was given to what an earlier night has shown', async () => {
+    for (let i = 0; i < 20; i++) fixture.tree.remove(photo(i));
+    await fixture.run(guarded);
+    const shown = newest(fixture);
+    for (let i = 20; i < 30; i++) fixture.tree.remove(photo(i));
+    await fixture.run(guarded);
+    assert.equal(newest(fixture)?.id, shown?.id, 'still one question');
+    const isDecided = holds(fixture, (store) => store.decide(shown?.runId ?? 0, 'accepted', Date.now(), 'test'));
+    assert.ok(!isDecided);
+    assertHeld(await fixture.run(guarded), ['vanishedPercent']);
   });
 
   it('spends the acceptance on the next run, even when that has nothing left to accept', async () => {

@@ -61,7 +61,7 @@ describe('A site of a million files', () => {
   function accept(): void {
     const { db, close } = openTaskDatabase(fixture.stateDir, 'under test');
     const holds = new HoldStore(db);
-    assert.ok(holds.decide(holds.open()?.id ?? 0, 'accepted', Date.now(), 'test'));
+    assert.ok(holds.decide(holds.open()?.runId ?? 0, 'accepted', Date.now(), 'test'));
     close();
   }
 

@@ -159,7 +159,7 @@ class Player {
     const hold = readNewestHold(stateDir, TASK_NAME);
     if (hold?.decision !== 'open') return;
     this.#count(decision);
-    assert.ok(decideHold(stateDir, TASK_NAME, hold.id, decision, { atMs: this.#nowMs(), by: undefined }));
+    assert.ok(decideHold(stateDir, TASK_NAME, hold.runId, decision, { atMs: this.#nowMs(), by: undefined }));
     if (decision === 'kept') this.#model.keepMissing(this.#now());
   }
 

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { JOINT_FILES_MIN, SHARE_FILES_MIN, checkGuards, isCovered } from '../../src/engine/guards.ts';
-import type { GuardName } from '../../src/settings/guard-finding.ts';
+import type { GuardFinding, GuardName } from '../../src/settings/guard-finding.ts';
 import type { GuardSettings } from '../../src/settings/task-settings.ts';
 import type { GuardTotals } from '../../src/state/guard-tables.ts';
 
@@ -164,6 +164,22 @@ describe('An acceptance', () => {
     assert.ok(covers({ vanishedFiles: 300 }));
     assert.ok(covers({ vanishedFiles: 200 }));
     assert.ok(covers({ vanishedFiles: 0 }));
+  });
+
+  it('of one new ending, or of one emptied folder, covers no other', () => {
+    const found = (folder: string, text: string): GuardFinding[] => [
+      ...checkGuards({ ...QUIET, emptiedFolders: [{ path: folder, files: 40 }] }, DEFAULTS, undefined),
+      ...checkGuards(
+        { ...QUIET, newFiles: 40, changedFiles: 40, suffix: { text, files: 80 } },
+        { ...OFF, suffixPercent: 80 },
+        undefined,
+      ),
+    ];
+    const findings = found('/photos', 'webp').map((finding) => ({ ...finding, examples: [] }));
+    assert.equal(findings.length, 2);
+    assert.ok(isCovered(found('/photos', 'webp'), { ...accepted, findings }));
+    assert.ok(!isCovered(found('/photos', 'locked'), { ...accepted, findings }));
+    assert.ok(!isCovered(found('/shop', 'webp'), { ...accepted, findings }));
   });
 
   it('covers neither more of the same nor anything else', () => {

@@ -23,7 +23,8 @@ export interface DecisionView {
   readonly name: string;
   readonly taskPath: string;
   readonly pill: PillView;
-  readonly holdId: number;
+  /** By it an answer counts for what was shown, and for nothing that a later run has found. */
+  readonly heldRun: number;
   /** Nothing waits; then the other fields are empty. */
   readonly isOpen: boolean;
   /** What became of the last question, in words; empty where there never was one. */
@@ -62,7 +63,7 @@ export function buildDecisionView(input: DecisionInput, text: Text, dates: Dates
     name,
     taskPath,
     pill,
-    holdId: hold?.id ?? 0,
+    heldRun: hold?.runId ?? 0,
     isOpen: hold?.decision === 'open',
     decided: hold === undefined ? '' : decidedWords(hold, text, dates),
     isRunning,

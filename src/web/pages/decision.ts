@@ -61,13 +61,13 @@ export function saveDecision(services: Services): RequestHandler {
 function decide(
   services: Services,
   task: StoredTask,
-  holdId: number,
+  runId: number,
   decision: 'kept' | 'accepted',
   by: string | undefined,
 ): boolean {
   const decided = { atMs: services.clock.nowMs(), by };
   try {
-    return decideHold(services.stateDir, task.stateKey, Number.isSafeInteger(holdId) ? holdId : 0, decision, decided);
+    return decideHold(services.stateDir, task.stateKey, Number.isSafeInteger(runId) ? runId : 0, decision, decided);
   } catch (error) {
     if (isBackupError(error, 'already-running')) return false;
     throw error;
