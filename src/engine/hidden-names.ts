@@ -39,10 +39,13 @@ export class HiddenNames {
     const limit = Math.min(FOLDER_FILES_MAX, RUN_FILES_MAX - this.#filesAsked);
     if (folderId === undefined || limit <= 0 || !session.capabilities.hasStat) return counts;
     const count = hidden.fileCount(folder.id, folderId);
-    // Where there are too many for one run, each run asks for others.
-    const offset = count > limit ? (runId * limit) % count : 0;
+    // Each run begins elsewhere. Where there are too many for one, each asks for others; and names that have gone, which stay
+    // known as long as nobody sees the whole folder, must not keep all runs from those behind them.
+    const offset = count === 0 ? 0 : (runId * (count > limit ? limit : UNANSWERED_MAX)) % count;
+    const behind = hidden.files(folder.id, folderId, offset, limit);
+    const before = hidden.files(folder.id, folderId, 0, Math.min(offset, limit - behind.length));
     let unanswered = 0;
-    for (const { name: text, mode } of hidden.files(folder.id, folderId, offset, limit)) {
+    for (const { name: text, mode } of [...behind, ...before]) {
       if (signal.aborted) throw new BackupError('cancelled');
       if (unanswered >= UNANSWERED_MAX) break;
       const name = asRemoteName(text);

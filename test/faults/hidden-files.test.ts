@@ -141,6 +141,19 @@ describe('A folder that a server shows a part of', () => {
     });
   });
 
+  it('has known names asked for behind hundreds that have gone, if not in one run, then in another', async () => {
+    await withMany({}, async (fixture) => {
+      const names = [...Array(260).keys()].map((i) => `/many/log ${String(i).padStart(3, '0')}`);
+      for (const name of names) fixture.tree.writeFile(name, 'l', { mtimeMs: START_MS });
+      await limitAfterFirstRun(fixture);
+      for (const name of names.slice(0, 230)) fixture.tree.remove(name);
+      const edited = names[245] ?? '';
+      fixture.tree.writeFile(edited, 'edited', { mtimeMs: START_MS });
+      for (let run = 0; run < 3; run++) await fixture.run();
+      assert.deepEqual([...fixture.retrievals().keys()], [edited]);
+    });
+  });
+
   it('is not taken for changed because another listing tells its times less exactly', async () => {
     await withMany({}, async (fixture) => {
       await limitAfterFirstRun(fixture);
