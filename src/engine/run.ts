@@ -5,10 +5,8 @@ import { decodeRemoteName } from '../local/local-name.ts';
 import type { NameLimits } from '../local/local-name.ts';
 import { Target } from '../local/target.ts';
 import type { Logger } from '../log.ts';
-import { REMOTE_ROOT } from '../remote/remote.ts';
-import type { RemoteCapabilities, RemoteSession, RemoteSource } from '../remote/remote.ts';
+import type { RemoteCapabilities, RemoteSource } from '../remote/remote.ts';
 import { compileFilter } from '../settings/filter-rules.ts';
-import { settingsHash } from '../settings/parse-task.ts';
 import type { TaskSettings } from '../settings/task-settings.ts';
 import { resolveTimeZone } from '../settings/wall-clock.ts';
 import { asStateError } from '../state/database.ts';
@@ -28,8 +26,9 @@ import { SubtreeIndex } from '../state/subtree-index.ts';
 import { ShiftTables } from '../state/shift-tables.ts';
 import type { TaskDatabase } from '../state/task-database.ts';
 import { VersionIndex } from '../state/version-index.ts';
+import { beginWork, resumableRun, serverIdentity } from './begin-work.ts';
 import { settleShift } from './clock-shift.ts';
-import { assertNotHeld, guardPlan, releaseHeld } from './hold.ts';
+import { assertNotHeld, guardPlan } from './hold.ts';
 import { bringIntoStep } from './out-of-step.ts';
 import { plan } from './plan.ts';
 import { prune } from './prune.ts';
@@ -49,9 +48,6 @@ import type { ConnectionPermits } from './session-pool.ts';
 import { SpeedLimit, speedLimitAt } from './speed-limit.ts';
 import { transferSteps } from './transfer-steps.ts';
 import { VersionKeeper, recoverVersions } from './version-keeper.ts';
-
-/** Work that a run left unfinished is gone on with for this long; after that the server is looked at anew. */
-export const WORK_RESUMED_MS = 24 * 3_600_000;
 
 const EVENT_DAYS = 90;
 const DAY_MS = 86_400_000;
@@ -94,14 +90,14 @@ export async function executeRun(options: RunOptions): Promise<RunReport> {
   const tables = new RunTables(database.db);
   const progress = new ProgressMeter(clock, options.onProgress);
 
-  const left = leftWork(options, tables);
+  const resumes = resumableRun(database.db, tables, options, clock.nowMs());
   runLog.markInterrupted(clock.nowMs());
   runLog.forgetEventsBefore(clock.nowMs() - (options.eventDays ?? EVENT_DAYS) * DAY_MS);
-  const runId = runLog.start(clock.nowMs(), left?.runId);
+  const runId = runLog.start(clock.nowMs(), resumes);
   options.onStarted?.(runId);
   log.info('run-started', { run: runId, task: options.settings.name, source: options.source.label, isDryRun });
 
-  const started: Started = { runId, runLog, tables, progress, resumes: left?.runId, capabilities: undefined };
+  const started: Started = { runId, runLog, tables, progress, resumes, capabilities: undefined };
   const cause = await work(options, started);
   const held = cause?.code === 'guard-held' ? new HoldStore(database.db).open() : undefined;
   const { capabilities } = started;
@@ -216,7 +212,7 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
     : await Target.open({ folder: settings.target.folder, marker: database.marker, isKnown: !index.isUnused() });
   if (target !== undefined) await takeUp(context, target, started, database);
   pool.release(session);
-  await beginWork(options, started, context, identity);
+  await beginWork(context, started.resumes, identity);
 
   progress.enter('scanning');
   const stage = tables.work()?.stage;
@@ -231,7 +227,7 @@ async function runSteps(options: RunOptions, started: Started, context: RunConte
     await plan(context, { limits: target?.limits ?? SUPPOSED_LIMITS, rules });
     await settleShift(context, new ShiftTables(database.db));
     tables.transaction(() => {
-      guardPlan(context, { ...identity, ...rootFacts(tables) });
+      guardPlan(context, serverIdentity(identity, tables));
       enterStage(tables, 'transferring');
     });
   }
@@ -331,72 +327,6 @@ async function takeUp(context: RunContext, target: Target, started: Started, dat
 function enterStage(tables: RunTables, stage: 'planning' | 'transferring'): void {
   const work = tables.work();
   if (work !== undefined) tables.setWork({ ...work, stage });
-}
-
-/** Work of an earlier run that this one goes on with. */
-function leftWork(options: RunOptions, tables: RunTables): { runId: number } | undefined {
-  const left = tables.work();
-  if (left === undefined || options.isDryRun || left.key !== workKey(options)) return undefined;
-  // Held work without a decision is no use: by now the server may be as it was.
-  const { db } = options.database;
-  if (new GuardTables(db).hasHeldSteps() && !new HoldStore(db).isAccepted(left.runId)) return undefined;
-  const ageMs = options.clock.nowMs() - left.startedMs;
-  return ageMs >= 0 && ageMs < WORK_RESUMED_MS ? { runId: left.runId } : undefined;
-}
-
-function workKey({ settings, isForced }: RunOptions): string {
-  return `${settingsHash(settings)}${isForced ? '-forced' : ''}`;
-}
-
-async function beginWork(
-  options: RunOptions,
-  { runId, tables, resumes, progress }: Started,
-  context: RunContext,
-  identity: RemoteSession['identity'],
-): Promise<void> {
-  const left = resumes === undefined ? undefined : tables.work();
-  if (left === undefined) {
-    const unique = await rootIdentity(context.pool);
-    const startedMs = options.clock.nowMs();
-    tables.begin({ runId, key: workKey(options), startedMs, stage: 'scanning' }, REMOTE_ROOT);
-    const root = tables.folderByPath(REMOTE_ROOT);
-    if (root !== undefined && unique !== undefined) tables.setUnique(root.id, unique);
-  } else {
-    tables.transaction(() => {
-      tables.setWork({ ...left, runId });
-      tables.retryFailed(left.stage);
-      releaseHeld(context, { ...identity, ...rootFacts(tables) });
-    });
-    context.notice('run-resumed', undefined, String(resumes));
-  }
-  const counts = context.results.counts();
-  progress.foldersListed = counts.foldersComplete;
-  progress.filesListed = counts.listed;
-  progress.foldersWaiting = tables.waitingCount();
-}
-
-function rootFacts(tables: RunTables): Readonly<Record<string, string>> {
-  const unique = tables.folderByPath(REMOTE_ROOT)?.unique;
-  return unique === undefined ? {} : { folder: unique };
-}
-
-/** The server's identity for the source folder itself: by it, a path that leads back there is known. */
-async function rootIdentity(pool: SessionPool): Promise<string | undefined> {
-  let unique: string | undefined;
-  const waiting = [REMOTE_ROOT];
-  // By the pool, so that a connection that was lost meanwhile is replaced.
-  await pool.run(
-    { take: () => waiting.shift() },
-    {
-      work: async (session, path) => {
-        unique = (await session.stat(path))?.unique;
-      },
-      giveUp: (_path, error) => {
-        throw error;
-      },
-    },
-  );
-  return unique;
 }
 
 async function assertRoom(target: Target, neededBytes: number): Promise<void> {
