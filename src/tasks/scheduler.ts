@@ -357,7 +357,7 @@ class TaskScheduler implements Scheduler {
       const hours = task.schedule.allowedHours;
       if (isOpenAt(hours, nowMs, this.#timeZone)) continue;
       this.#options.log.info('schedule-hours-ended', { task: taskId, run: runId });
-      this.#options.runner.stop(taskId);
+      this.#options.runner.stop(taskId, { hint: 'hours' });
       const planned = this.#plans.get(taskId);
       const openMs = openFrom(hours, Math.max(nowMs, this.#pausedUntilMs), this.#timeZone);
       // A paused task has no plan, and gets none.

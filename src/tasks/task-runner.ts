@@ -20,6 +20,10 @@ export type RunnerEvent =
   | { readonly kind: 'phase'; readonly activity: TaskActivity }
   | { readonly kind: 'ended'; readonly taskId: number; readonly runId: number; readonly outcome: StoredOutcome };
 
+/** Why a run is stopped before its end, as the report says it: the facts of `cancelled`, whose `hint` chooses the text. */
+export type StopReason =
+  { readonly hint: 'person'; readonly by: string } | { readonly hint: 'hours' } | { readonly hint: 'service' };
+
 /** Runs of tasks, each in a worker thread of its own: no page ever waits for one, and its crash is its own. */
 export interface TaskRunner {
   /**
@@ -28,7 +32,7 @@ export interface TaskRunner {
    */
   start(taskId: number, cause: RunCause, startedBy: string | undefined): number | undefined;
   /** Asks the task's run to stop at a safe point; the next run goes on from there. False where there is none. */
-  stop(taskId: number): boolean;
+  stop(taskId: number, reason?: StopReason): boolean;
   activity(taskId: number): TaskActivity | undefined;
   activities(): readonly TaskActivity[];
   /** Gives a function that ends the subscription. */

@@ -11,7 +11,7 @@ import { ConnectionBudget } from './connection-budget.ts';
 import type { ReleasePermit } from './connection-budget.ts';
 import type { FromWorker, RunAssignment, ToWorker } from './run-messages.ts';
 import { startThread } from './start-thread.ts';
-import type { RunnerEvent, TaskActivity, TaskRunner } from './task-runner.ts';
+import type { RunnerEvent, StopReason, TaskActivity, TaskRunner } from './task-runner.ts';
 
 /** How long runs may take to come to a safe point when the service stops; after that they are cut, and resume all the same. */
 export const SHUTDOWN_MS = 20_000;
@@ -79,9 +79,9 @@ class WorkerRunner implements TaskRunner {
     return runId;
   }
 
-  stop(taskId: number): boolean {
+  stop(taskId: number, reason?: StopReason): boolean {
     const run = this.#runs.get(taskId);
-    run?.stop();
+    run?.stop(reason);
     return run !== undefined;
   }
 
@@ -173,6 +173,8 @@ class WorkerRun {
   #report: RunReport | undefined;
   #isClosed = false;
   #isShutdown = false;
+  /** Of the first who wanted it. */
+  #stopReason: StopReason | undefined;
   activity: TaskActivity;
 
   constructor(
@@ -231,7 +233,8 @@ class WorkerRun {
     });
   }
 
-  stop(): void {
+  stop(reason: StopReason | undefined): void {
+    this.#stopReason ??= reason;
     if (this.activity.phase === 'queued') {
       this.#close('cancelled', undefined);
       return;
@@ -243,7 +246,7 @@ class WorkerRun {
   async shutdown(): Promise<void> {
     this.#isShutdown = true;
     if (this.activity.phase === 'queued') this.#close('interrupted', undefined);
-    else this.stop();
+    else this.stop({ hint: 'service' });
     const timer = setTimeout(() => {
       void this.#worker?.terminate();
     }, SHUTDOWN_MS);
@@ -301,6 +304,12 @@ class WorkerRun {
     this.#listener.onEvent({ kind: 'phase', activity: this.activity });
   }
 
+  #withReason(report: RunReport): RunReport {
+    const { cause } = report;
+    if (cause?.code !== 'cancelled' || this.#stopReason === undefined) return report;
+    return { ...report, cause: { ...cause, facts: { ...cause.facts, ...this.#stopReason } } };
+  }
+
   #close(outcome: StoredOutcome, report: RunReport | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -308,7 +317,7 @@ class WorkerRun {
     for (const release of this.#permits.values()) release();
     this.#permits.clear();
     const { runs, clock } = this.#options;
-    const stored = report === undefined ? undefined : JSON.stringify({ ...report, failures: [] });
+    const stored = report === undefined ? undefined : JSON.stringify({ ...this.#withReason(report), failures: [] });
     const endedMs = clock.nowMs();
     this.#listener.write(() => {
       runs.close(this.runId, outcome, stored, endedMs);

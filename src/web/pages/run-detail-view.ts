@@ -182,7 +182,7 @@ export function buildRunDetail(input: RunInput, text: Text, dates: Dates): RunDe
             ...words(errorWords(text, cause.code, cause.facts)),
             detail: cause.detail ?? '',
             help: helpPath(cause.code),
-            tone: run.outcome === 'held' ? 'warn' : 'err',
+            tone: run.outcome === 'failed' ? 'err' : 'warn',
             decisionPath:
               input.needsDecision && input.taskPath !== undefined ? `${input.taskPath}/decision` : undefined,
             connectionPath: CONNECTION_CODES.has(cause.code) ? editPath(input, 'conn') : undefined,

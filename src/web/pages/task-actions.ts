@@ -132,8 +132,9 @@ function start(services: Services, res: Response, task: StoredTask, cause: RunCa
 function stop(services: Services, res: Response, task: StoredTask): boolean {
   const phase = services.runner.activity(task.id)?.phase;
   if (phase === undefined) return false;
-  services.runner.stop(task.id);
-  if (phase !== 'stopping') noteActivity(services, pageOf(res).account, 'run-stopped', task.name);
+  const { account } = pageOf(res);
+  services.runner.stop(task.id, account === undefined ? undefined : { hint: 'person', by: account });
+  if (phase !== 'stopping') noteActivity(services, account, 'run-stopped', task.name);
   return true;
 }
 
