@@ -63,7 +63,9 @@ function readOptions(): {
 
 async function main(): Promise<void> {
   const options = readOptions();
+  let told: Omit<Running, 'stop'> | undefined;
   const tell = (open: Omit<Running, 'stop'>): void => {
+    told = open;
     const isRepair = open.state === 'repair';
     process.stdout.write(`${text.t(isRepair ? 'service.repair' : 'service.listening', { address: open.address })}\n`);
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, open);
@@ -84,6 +86,14 @@ async function main(): Promise<void> {
       isViewReloaded: options.isDev,
       access: options.access,
       shareName: options.shareName,
+      onSetUp() {
+        if (told === undefined || options.readyFile === undefined) return;
+        try {
+          writeReadyFile(options.readyFile, { ...told, setupCode: undefined });
+        } catch {
+          // On a full disk the command goes on telling a code that opens nothing; that is no reason to refuse the account.
+        }
+      },
     },
     (service) => {
       tell({ ...service, state: 'open' });

@@ -49,6 +49,8 @@ export interface ServiceOptions extends WebStartOptions {
   readonly access: 'password' | 'dsm';
   /** As in Services. */
   readonly shareName?: string | undefined;
+  /** Told when the code of the first set-up is used up. */
+  readonly onSetUp?: (() => void) | undefined;
   /** Where DSM's programs lie, where that is not their usual place. */
   readonly dsmPrograms?: DsmPrograms;
   /** The system's where none is given. Runs have processes of their own, which keep the system's. */
@@ -120,7 +122,7 @@ export async function startService(options: ServiceOptions, listener = new WebLi
       webAccess,
     };
     const isDsm = options.access === 'dsm';
-    const setup = isDsm || accounts.hasAccount() ? undefined : SetupCode.create(clock);
+    const setup = isDsm || accounts.hasAccount() ? undefined : SetupCode.create(clock, options.onSetUp);
     const dsm = isDsm ? { gate: dsmGateSecret(stateDir), programs: options.dsmPrograms ?? DSM_PROGRAMS } : undefined;
     await webAccess.start(createPages(services, { ...options, setupCode: setup?.setupCode, dsm }));
     const { current } = webAccess;

@@ -102,6 +102,9 @@ describe('the package on a NAS', { skip }, () => {
     await page.locator('#again').fill(OWNER.password);
     await page.getByRole('button', { name: EN.t('su.go') }).click();
     await page.waitForURL('**/tasks');
+    const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'en_US.UTF-8' };
+    const said = await nas.must(['site-backup', 'setup-code'], { environment, user: center.user });
+    assert.match(said, /there is an account already/, 'the code that was used is not offered again');
 
     await page.goto(`${origin}/tasks/new`);
     await page.locator('input[name=protocol][value=ftp]').check({ force: true });

@@ -13,20 +13,23 @@ export class SetupCode {
   readonly #hash: Buffer;
   readonly #endMs: number;
   readonly #clock: Clock;
+  readonly #onSpent: () => void;
   #isSpent = false;
 
-  constructor(code: string, clock: Clock) {
+  /** `onSpent` is called when the code lets somebody in. */
+  constructor(code: string, clock: Clock, onSpent: () => void = () => undefined) {
     this.#hash = hash(code);
     this.#endMs = clock.steadyMs() + SETUP_CODE_MS;
     this.#clock = clock;
+    this.#onSpent = onSpent;
   }
 
   /** Each time another one of about 78 bits, such as `K7QM-2XWB-9DHT-RC4P`. Print the code and forget it. */
-  static create(clock: Clock): { readonly code: string; readonly setupCode: SetupCode } {
+  static create(clock: Clock, onSpent?: () => void): { readonly code: string; readonly setupCode: SetupCode } {
     const group = (): string =>
       Array.from({ length: GROUP_LENGTH }, () => LETTERS.charAt(randomInt(LETTERS.length))).join('');
     const code = Array.from({ length: GROUPS }, group).join('-');
-    return { code, setupCode: new SetupCode(code, clock) };
+    return { code, setupCode: new SetupCode(code, clock, onSpent) };
   }
 
   get isOver(): boolean {
@@ -42,6 +45,7 @@ export class SetupCode {
   spend(typed: string): boolean {
     if (!this.matches(typed)) return false;
     this.#isSpent = true;
+    this.#onSpent();
     return true;
   }
 }
