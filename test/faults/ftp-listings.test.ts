@@ -107,18 +107,22 @@ describe('A listing that was cut short is incomplete', () => {
     assert.equal(listed.listing.incomplete?.reason, 'listing-truncated');
   });
 
-  for (const hasMlsd of [true, false]) {
-    it(`where a server stops at a round number without a word (${hasMlsd ? 'MLSD' : 'LIST'})`, async () => {
-      const cut = (lines: readonly string[]): string[] => lines.slice(0, 1000);
+  for (const [limit, hasMlsd] of [
+    [1000, true],
+    [1000, false],
+    [3000, false],
+  ] as const) {
+    it(`where a server stops after ${limit} lines without a word (${hasMlsd ? 'MLSD' : 'LIST'})`, async () => {
+      const cut = (lines: readonly string[]): string[] => lines.slice(0, limit);
       const listed = await listOn(
         { hasMlsd },
         (server) => {
-          fill(server, '/many', 1500);
+          fill(server, '/many', limit + 500);
           server.addFault({ command: ['MLSD', 'LIST'], path: '/many' }, { mapListing: cut });
         },
         '/many',
       );
-      assert.equal(listed.entries.length, 998);
+      assert.equal(listed.entries.length, limit - 2);
       assert.equal(listed.listing.incomplete?.reason, 'listing-truncated');
     });
   }

@@ -12,8 +12,8 @@ export type Verdict =
   | { readonly kind: 'incomplete'; readonly incomplete: Incomplete }
   | { readonly kind: 'suspicious'; readonly detail: string };
 
-/** Numbers of lines at which servers are known to stop without saying so, with and without `.` and `..`. */
-const ROUND_COUNTS: ReadonlySet<number> = new Set([998, 1000, 1998, 2000, 4998, 5000, 9998, 10_000]);
+/** Servers that stop without saying so do it after a number of thousands of lines, with or without `.` and `..`. */
+const SILENT_LIMIT_STEP = 1000;
 
 /** Below this, an unusual closing reply says nothing: servers have special words for empty and short folders. */
 const ODD_REPLY_ENTRIES_MIN = 100;
@@ -83,8 +83,9 @@ export function confirms(first: RawListing, second: RawListing): boolean {
   );
 }
 
-function isRound(raw: RawListing): boolean {
-  return ROUND_COUNTS.has(raw.entries) || ROUND_COUNTS.has(raw.entries + raw.dots);
+function isRound({ entries, dots }: RawListing): boolean {
+  const isThousands = (lines: number): boolean => lines > 0 && lines % SILENT_LIMIT_STEP === 0;
+  return isThousands(entries) || isThousands(entries + 2) || isThousands(entries + dots);
 }
 
 /** A server that has shown more by the same command does not stop here. */
