@@ -12,3 +12,14 @@ export const LOCAL_ROOT = '' as LocalPath;
 export function joinLocal(folder: LocalPath, name: string): LocalPath {
   return (folder === LOCAL_ROOT ? name : `${folder}/${name}`) as LocalPath;
 }
+
+/** The names of a path, none for `''`. Throws where one could lead elsewhere: local-name.ts never makes such a one. */
+export function namesOf(path: string): string[] {
+  const names = path === '' ? [] : path.split('/');
+  for (const name of names) {
+    if (name === '' || name === '.' || name === '..' || name.includes('\0')) {
+      throw new Error(`Not a path below current/ or versions/: ${JSON.stringify(path)}`);
+    }
+  }
+  return names;
+}

@@ -3,6 +3,7 @@ import { BackupError, isBackupError } from '../errors.ts';
 import { hashFile, hashFileAs } from './file-hash.ts';
 import { errnoName, meansGone } from './local-errors.ts';
 import type { NameLimits } from './local-name.ts';
+import { namesOf } from './local-path.ts';
 import type { LocalPath } from './local-path.ts';
 import { ManifestWriter } from './manifest.ts';
 import type { ManifestName } from './manifest.ts';
@@ -277,14 +278,9 @@ export class Target {
     return join(this.#opened.parts, id);
   }
 
-  /** The names of a path. Throws where one could lead elsewhere: local-name.ts never makes such a one. */
+  /** The names of a path below `current/`. Throws `name-unusable` where what lies there could not be kept later. */
   #partsOf(path: LocalPath): string[] {
-    const parts = path === '' ? [] : path.split('/');
-    for (const part of parts) {
-      if (part === '' || part === '.' || part === '..' || part.includes('\0')) {
-        throw new Error(`Not a path below current/: ${JSON.stringify(path)}`);
-      }
-    }
+    const parts = namesOf(path);
     const bytes = Buffer.byteLength(this.#disk.root) + 1 + VERSION_PATH_BYTES + Buffer.byteLength(path);
     if (bytes > PATH_BYTES_MAX) {
       throw new BackupError('name-unusable', { facts: { path }, detail: `a path of ${bytes} bytes` });

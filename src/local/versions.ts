@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { join, relative } from 'node:path';
 import { hashFile } from './file-hash.ts';
 import { errnoName } from './local-errors.ts';
+import { namesOf } from './local-path.ts';
 import type { LocalPath } from './local-path.ts';
 import { proofOfFile } from './proof-of-file.ts';
 import type { CopyState } from './proof-of-file.ts';
@@ -35,7 +36,7 @@ const LINK_REFUSED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSY
 
 /** Throws where `folder` could not be the name of a run's folder below `versions/`. */
 export function assertRunName(folder: string): void {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(folder)) throw new Error(`Not the name of a run: ${folder}`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/.test(folder)) throw new Error(`Not the name of a run: ${folder}`);
 }
 
 export interface VersionsHost {
@@ -72,7 +73,9 @@ export class TargetVersions {
     for (let copy = 1; copy <= COPIES_MAX; copy++) {
       const place = join(parent, copyName(name, copy, nameBytesMax));
       if ((await lstatIfAny(disk, place)) !== undefined) continue;
-      return { folder, localPath: relative(join(versions, folder), place) };
+      // Where something else lay in its way, the folder of the run is another, too.
+      const [placeFolder = folder, ...names] = relative(versions, place).split('/');
+      return { folder: placeFolder, localPath: names.join('/') };
     }
     throw blocked(join(parent, name), 'too many copies lie there');
   }
@@ -219,7 +222,7 @@ export class TargetVersions {
   }
 
   #partsOf(place: VersionPlace): string[] {
-    return this.#host.partsOf(join(place.folder, place.localPath) as LocalPath);
+    return [...namesOf(place.folder), ...namesOf(place.localPath)];
   }
 
   /** The absolute path, where its folder is there. */

@@ -459,6 +459,33 @@ describe("a task's folder", () => {
       await target.flush();
     });
 
+    it('has a place for whatever it took in, be its path the longest that it takes', async () => {
+      const target = await open();
+      const roomBytes = 4095 - Buffer.byteLength(`${folder}/versions/`) - 65;
+      const start = `${'n'.repeat(200)}/`.repeat(Math.floor((roomBytes - 1) / 201));
+      const path = local(start.padEnd(roomBytes, 'x'));
+      const content = await store(target, path, contentOf(10));
+      await assert.rejects(store(target, `${path}x`, contentOf(10)), isCode('name-unusable'));
+      const place = await target.versions.findPlace(path, RUN);
+      const known = { ...content, modifiedMs: MODIFIED_MS };
+      assert.equal(await target.versions.keep(path, place, known, 'move'), 'kept');
+      await target.flush();
+      assert.ok(await target.versions.holds(place, content));
+      await target.versions.remove(place);
+      assert.deepEqual(await fs.readdir(join(folder, 'versions')), []);
+    });
+
+    it('goes on beside what lies in the place of the whole run, and finds it again', async () => {
+      const target = await open();
+      const content = await store(target, 'a/b.txt', contentOf(10));
+      await fs.writeFile(join(folder, 'versions', RUN), 'in the way');
+      const place = await target.versions.findPlace(local('a/b.txt'), RUN);
+      assert.deepEqual(place, { folder: `${RUN}~2`, localPath: 'a/b.txt' });
+      assert.equal(await target.versions.keep(local('a/b.txt'), place, { ...content, modifiedMs: 0 }, 'move'), 'kept');
+      await target.flush();
+      assert.ok(await target.versions.holds(place, content));
+    });
+
     it('moves a whole folder, and a file may then take its place', async () => {
       const target = await open();
       await store(target, 'a/b/c', contentOf(10));
