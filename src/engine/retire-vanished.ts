@@ -1,3 +1,4 @@
+import { isBackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { LocalPath } from '../local/local-path.ts';
 import { folderOf, nameOf, pathIn } from '../paths.ts';
@@ -67,7 +68,7 @@ async function retireSteps(tools: RetireTools, steps: readonly Step[]): Promise<
 
 /** Folders that have gone from the server, and in which nothing lies any more. */
 async function removeEmptyFolders({ context, target }: RetireTools, confirmedRun: number): Promise<void> {
-  const { index, subtrees, tables, runId } = context;
+  const { index, subtrees, tables, runId, log } = context;
   for (let before = ''; ;) {
     const folders = index.missingFolders(confirmedRun, before, PAGE);
     const last = folders.at(-1);
@@ -76,8 +77,14 @@ async function removeEmptyFolders({ context, target }: RetireTools, confirmedRun
     for (const folder of folders) {
       // The deepest come first, so that those above are empty by then.
       if (!index.isEmptyFolder(folder.id)) continue;
-      // What somebody else has laid there keeps the folder on the disk.
-      await target.versions.removeEmptyFolder(folder.localPath as LocalPath);
+      try {
+        // What somebody else has laid there keeps the folder on the disk.
+        await target.versions.removeEmptyFolder(folder.localPath as LocalPath);
+      } catch (error) {
+        if (!isBackupError(error) || error.scope !== 'file') throw error;
+        log.warn('folder-not-removed', { path: folder.localPath, code: error.code, detail: error.detail });
+        continue;
+      }
       tables.transaction(() => {
         subtrees.removeSubtree(folder.path, runId);
         tables.noteChange(runId);

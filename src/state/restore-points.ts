@@ -112,12 +112,13 @@ export class RestorePoints {
     return new Map(rows.map((row) => [row.id, row.started_ms]));
   }
 
-  /** When the last run ended that was not interrupted: of those, only the time is known when they were found. undefined: none has. */
+  /**
+   * When the last run ended that came to its end; undefined where none has. Of one that was interrupted, only the time is
+   * known when it was found; and one that failed may have failed by a wrong clock, as certificates do.
+   */
   lastEndMs(): number | undefined {
     return this.#statements
-      .value(
-        `SELECT ended_ms FROM run WHERE ended_ms IS NOT NULL AND outcome <> 'interrupted' ORDER BY id DESC LIMIT 1`,
-      )
+      .value(`SELECT ended_ms FROM run WHERE outcome IN ('complete', 'incomplete', 'held') ORDER BY id DESC LIMIT 1`)
       .get() as number | undefined;
   }
 

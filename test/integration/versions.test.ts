@@ -163,6 +163,20 @@ describe('A file that has gone from the server', () => {
     assertHistoryReadsBack();
   });
 
+  it('leaves its empty folder where that cannot be removed, until it can', async () => {
+    const real = { ...systemFs };
+    systemFs.rmdir = () =>
+      Promise.reject(Object.assign(new Error('injected'), { errno: -constants.errno.EACCES, code: 'EACCES' }));
+    try {
+      for (let i = 0; i < 3; i++) await run();
+    } finally {
+      Object.assign(systemFs, real);
+    }
+    assert.ok(existsSync(join(fixture.current, 'old')));
+    await run();
+    assert.ok(!existsSync(join(fixture.current, 'old')));
+  });
+
   it('stays where the task says so', async () => {
     const keep: RunOverrides = { deletion: { rule: 'keep' } };
     for (let i = 0; i < 3; i++) await run(keep);
@@ -296,6 +310,14 @@ describe('Retention', () => {
     assert.deepEqual(kept(), fixture.versions());
     for (const runId of [1, 2, 3, 4]) history.delete(runId);
     assertHistoryReadsBack();
+  });
+
+  it('believes no clock that is years ahead because a run before has failed by it', async () => {
+    await runs(['1', '22', '333'], ARCHIVE);
+    const ahead: RunOverrides = { clockOffsetMs: 3650 * 86_400_000, versions: { keep: 'within', days: 30 } };
+    assert.equal((await fixture.run({ ...ahead, source: { password: 'wrong' } })).outcome, 'failed');
+    assert.equal((await fixture.run(ahead)).outcome, 'complete');
+    assert.deepEqual(points(), [1, 2, 3]);
   });
 
   it('goes on with what a killed process was deleting', async () => {
