@@ -101,6 +101,17 @@ describe('A folder that a server shows a part of', () => {
     });
   });
 
+  it('is soon left in peace by patterns that its server leaves out, where all names begin alike', async () => {
+    await withMany({}, async (fixture) => {
+      const tooMany = { lines: 14, reply: '226 Output truncated to 14 matches' };
+      fixture.server.addFault({ command: 'MLSD', path: '/many' }, { truncateListing: tooMany });
+      const lines = [...Array(14).keys()].map((i) => `-rw-r--r-- 1 0 0 4096 Jan  5  2026 ${file(i).slice(6)}`);
+      fixture.server.addFault({ command: 'LIST' }, { mapListing: () => lines });
+      assert.deepEqual(describeFailures(await fixture.run()), INCOMPLETE);
+      assert.ok(fixture.server.count('LIST') < 20, `${fixture.server.count('LIST')} listings`);
+    });
+  });
+
   it('has a changed file brought that no listing shows, because its name is known', async () => {
     await withMany({}, async (fixture) => {
       await limitAfterFirstRun(fixture);

@@ -96,6 +96,8 @@ class Gatherer implements Gathered {
       if (shard === undefined) return;
       const listed = await this.#listShard(shard, cutLines);
       if (listed === undefined) return;
+      // All names may begin as the first pattern did, so that it proved nothing. (`!` in brackets is not known everywhere.)
+      if (listed.others > 0 && shard.next !== undefined) return;
       if (listed.isCut) waiting.push(...splitShard(shard));
     }
   }
