@@ -68,6 +68,11 @@ export const ERROR_TABLE = {
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
+/** A code as it was written down, perhaps by another version: what this one does not know is an internal error. */
+export function asErrorCode(code: string): ErrorCode {
+  return Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : 'internal';
+}
+
 /** Values that the texts of a code may name, such as host, port or path. Never a secret. */
 export type ErrorFacts = Readonly<Record<string, string | number>>;
 
@@ -120,6 +125,8 @@ export const NOTICE_CODES = [
   'clock-shifted',
   'clock-shift-refuted',
   'version-pruned',
+  'version-deleted',
+  'content-deleted',
   'prune-failed',
   'verify-broken-off',
 ] as const;

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { ERROR_TABLE } from '../errors.ts';
+import { asErrorCode } from '../errors.ts';
 import type { BackupError, ErrorCode } from '../errors.ts';
 import type { RemoteCapabilities } from '../remote/remote.ts';
 import { ProofTables } from '../state/proof-tables.ts';
@@ -136,9 +136,4 @@ function outcomeOf(cause: BackupError | undefined, missing: number): RunOutcome 
 
 function runFailure(row: { path: string; code: string; detail: string | undefined }): RunFailure {
   return { path: decodeRemoteName(row.path), code: asErrorCode(row.code), detail: row.detail, facts: {} };
-}
-
-/** Codes in the tables were written by this program, perhaps by an older version of it. */
-function asErrorCode(text: string): ErrorCode {
-  return text in ERROR_TABLE ? (text as ErrorCode) : 'internal';
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { asStateError } from './database.ts';
-import { openSqlite } from './open-sqlite.ts';
+import { openSqliteToRead } from './open-sqlite.ts';
 import { taskDatabasePath } from './task-database.ts';
 
 /** One thing that a run wrote down. `id` grows; it is the place from which the next page is read. */
@@ -39,11 +39,11 @@ export interface RunHistory {
  * Opens the database of the task `stateKey` only to read its runs. undefined where the task has none yet. Throws
  * `state-unreadable` where it cannot be read.
  */
-export function openTaskDatabaseForReading(stateDir: string, stateKey: string): RunHistory | undefined {
+export function openRunHistory(stateDir: string, stateKey: string): RunHistory | undefined {
   const path = taskDatabasePath(stateDir, stateKey);
   if (!existsSync(path)) return undefined;
   try {
-    const db = openSqlite(path, { readonly: true, timeout: 2000 });
+    const db = openSqliteToRead(path);
     return new DatabaseRunHistory(db, path);
   } catch (error) {
     throw asStateError(error, path);

@@ -1,4 +1,4 @@
-import { ERROR_TABLE } from '../errors.ts';
+import { asErrorCode } from '../errors.ts';
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
 import type { CertificateNumbers } from '../settings/certificate-words.ts';
 import type { StoredRun } from '../state/run-store.ts';
@@ -83,11 +83,6 @@ function readReport(json: string): StoredReport | undefined {
         : undefined,
     certificate: certificateOf(report['certificate']),
   };
-}
-
-/** A code of this version's table; what another version wrote is an internal error to us. */
-export function asErrorCode(code: string): ErrorCode {
-  return Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : 'internal';
 }
 
 function failureCodes(value: unknown): StoredReport['failureCodes'] {

@@ -1,3 +1,4 @@
+import { asErrorCode } from '../../errors.ts';
 import { certificateRows } from '../../settings/certificate-words.ts';
 import type { CertificateRow } from '../../settings/certificate-words.ts';
 import type { HistoryEvent } from '../../state/run-history.ts';
@@ -8,7 +9,7 @@ import { errorWords } from '../error-words.ts';
 import { headingWords, secondsWords } from '../exact-times.ts';
 import type { LogLine } from '../log-reader.ts';
 import { pathWith } from '../query.ts';
-import { asErrorCode, storedReport } from '../stored-report.ts';
+import { storedReport } from '../stored-report.ts';
 import { historyPath } from '../task-path.ts';
 import { buildLogLine } from './log-words.ts';
 import type { LogLineView } from './log-words.ts';

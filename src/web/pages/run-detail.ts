@@ -1,7 +1,8 @@
 import type { Request, RequestHandler } from 'express';
+import { asErrorCode } from '../../errors.ts';
 import { openPastReading } from '../../state/past-reading.ts';
 import { RestorePoints } from '../../state/restore-points.ts';
-import { openTaskDatabaseForReading } from '../../state/run-history.ts';
+import { openRunHistory } from '../../state/run-history.ts';
 import type { RunHistory } from '../../state/run-history.ts';
 import type { StoredRun } from '../../state/run-store.ts';
 import { readNewestHold } from '../../state/task-hold.ts';
@@ -14,7 +15,6 @@ import { pageOf } from '../page-context.ts';
 import { askedText } from '../query.ts';
 import { render } from '../render.ts';
 import type { Services } from '../services.ts';
-import { asErrorCode } from '../stored-report.ts';
 import { idOf, taskPath } from '../task-path.ts';
 import { FILE_KINDS, RUN_TABS, buildRunDetail } from './run-detail-view.ts';
 import type { CauseInput, RunInput, RunTab } from './run-detail-view.ts';
@@ -125,7 +125,7 @@ function isOpenHold({ stateDir }: Services, { stateKey }: StoredTask): boolean {
 function openHistory(services: Services, run: StoredRun): RunHistory | undefined {
   if (run.cause === 'simulation' || run.localRunId === undefined) return undefined;
   const task = services.tasks.get(run.taskId);
-  return task === undefined ? undefined : openTaskDatabaseForReading(services.stateDir, task.stateKey);
+  return task === undefined ? undefined : openRunHistory(services.stateDir, task.stateKey);
 }
 
 interface Noted {
