@@ -1,25 +1,16 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { BackupError, isBackupError } from '../errors.ts';
 import { asStateError, openDatabase } from './database.ts';
 import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
-import { openSqlite } from './open-sqlite.ts';
+import { readMeta, removeMeta, writeMeta } from './meta.ts';
+import { openSqliteToRead } from './open-sqlite.ts';
 import { ReadMemory } from './read-memory.ts';
+import { flush } from './state-files.ts';
 import { holdTaskLock, readMarker, taskDatabasePath } from './task-database.ts';
 
 const META_ADOPTING = 'adopting';
-const BUSY_TIMEOUT_MS = 2000;
 
 /** A database in the making for a task whose folder holds a backup already. Held by this process alone until `close`. */
 export interface AdoptionDatabase {
@@ -70,7 +61,7 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
       memory,
       marker: readMarker(db),
       commit() {
-        setMeta(db, META_ADOPTING, '1');
+        writeMeta(db, META_ADOPTING, '1');
         db.pragma('wal_checkpoint(TRUNCATE)');
         db.pragma('journal_mode = DELETE');
         closeStaging();
@@ -83,7 +74,7 @@ export function openAdoptionDatabase(stateDir: string, name: string, folder: str
       },
       settle() {
         const settled = openDatabase(path, TASK_MIGRATIONS);
-        setMeta(settled, META_ADOPTING, undefined);
+        removeMeta(settled, META_ADOPTING);
         settled.close();
         closeMemory();
         removeDatabase(memoryPath);
@@ -127,9 +118,9 @@ export function databaseWithMarker(stateDir: string, marker: string, except: str
 
 function markerOf(path: string): string | undefined {
   try {
-    const db = openSqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    const db = openSqliteToRead(path);
     try {
-      return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string | undefined;
+      return readMeta(db, 'marker');
     } finally {
       db.close();
     }
@@ -151,7 +142,7 @@ function isReplaceable(path: string, task: string): boolean {
   }
   try {
     const isUsed = db.prepare('SELECT 1 FROM folder LIMIT 1').get() !== undefined;
-    const isAdopting = db.prepare('SELECT 1 FROM meta WHERE key = ?').get(META_ADOPTING) !== undefined;
+    const isAdopting = readMeta(db, META_ADOPTING) !== undefined;
     if (isUsed && !isAdopting) throw new BackupError('task-has-backup', { facts: { task } });
     return true;
   } catch (error) {
@@ -162,21 +153,6 @@ function isReplaceable(path: string, task: string): boolean {
   }
 }
 
-function setMeta(db: Database.Database, key: string, value: string | undefined): void {
-  if (value === undefined) db.prepare('DELETE FROM meta WHERE key = ?').run(key);
-  else db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(key, value);
-}
-
 function removeDatabase(path: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
-}
-
-/** A file or a folder. */
-function flush(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -1,8 +1,11 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
+import { APP_DATABASE } from './database-copies.ts';
 import { asStateError, integrityFaults } from './database.ts';
-import { openSqlite } from './open-sqlite.ts';
+import { readMeta } from './meta.ts';
+import { openSqlite, openSqliteToRead } from './open-sqlite.ts';
+import { namesIn } from './state-files.ts';
 import { careLockPath, taskDatabasePath } from './task-database.ts';
 
 /** One database of the product. */
@@ -24,7 +27,7 @@ export function databaseFiles(
     const bytes = sizeOf(path);
     if (bytes !== undefined) files.push({ path, bytes: bytes + (sizeOf(`${path}-wal`) ?? 0), task });
   };
-  add(join(stateDir, 'site-backup.sqlite'), undefined);
+  add(join(stateDir, APP_DATABASE), undefined);
   for (const { id, name, stateKey } of tasks) add(taskDatabasePath(stateDir, stateKey), { id, name });
   return files.sort((a, b) => b.bytes - a.bytes);
 }
@@ -57,9 +60,9 @@ export function checkDatabase(file: Pick<DatabaseFile, 'path'>): CareResult {
 export function readTaskMarker(stateDir: string, stateKey: string): string | undefined {
   const path = taskDatabasePath(stateDir, stateKey);
   if (sizeOf(path) === undefined) return undefined;
-  const db = openSqlite(path, { readonly: true, timeout: BUSY_MS });
+  const db = openSqliteToRead(path);
   try {
-    return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string | undefined;
+    return readMeta(db, 'marker');
   } catch (error) {
     throw asStateError(error, path);
   } finally {
@@ -108,12 +111,4 @@ function withDatabase(path: string, isHeld: boolean, work: (db: Database.Databas
 
 function sizeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

@@ -1,22 +1,11 @@
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { integrityFaults } from './database.ts';
 import { APP_MIGRATIONS } from './migrations/app-migrations.ts';
 import { openSqlite } from './open-sqlite.ts';
 import { makePrivateFolder } from './private-folder.ts';
+import { flush, namesIn } from './state-files.ts';
 
 /** Name of the application's database in the state folder. */
 export const APP_DATABASE = 'site-backup.sqlite';
@@ -188,22 +177,4 @@ function stamp(nowMs: number): string {
 function timeOf(name: string): number {
   const [, day, hour, minute, second] = NAME.exec(name) ?? [];
   return Date.parse(`${day ?? ''}T${hour ?? ''}:${minute ?? ''}:${second ?? ''}Z`);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-/** A file or a folder. */
-function flush(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

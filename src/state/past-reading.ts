@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { asStateError } from './database.ts';
-import { openSqlite } from './open-sqlite.ts';
+import { openSqliteToRead } from './open-sqlite.ts';
 import { taskDatabasePath } from './task-database.ts';
 
 /** The schema that knows trees of the past: the number of its migration. */
 const SCHEMA_MIN = 4;
-const BUSY_TIMEOUT_MS = 2000;
 
 /** The database of a task, open only to read what its runs have left. Never hinders a run. */
 export interface PastReading {
@@ -19,7 +18,7 @@ export function openPastReading(stateDir: string, stateKey: string): PastReading
   const path = taskDatabasePath(stateDir, stateKey);
   if (!existsSync(path)) return undefined;
   try {
-    const db = openSqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    const db = openSqliteToRead(path);
     if ((db.pragma('user_version', { simple: true }) as number) >= SCHEMA_MIN) {
       return {
         db,

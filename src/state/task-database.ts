@@ -6,6 +6,7 @@ import type Database from 'better-sqlite3';
 import { BackupError } from '../errors.ts';
 import { asStateError, openDatabase } from './database.ts';
 import { TASK_MIGRATIONS } from './migrations/task-migrations.ts';
+import { readMeta } from './meta.ts';
 import { openSqlite } from './open-sqlite.ts';
 import { makePrivateFolder } from './private-folder.ts';
 
@@ -161,5 +162,5 @@ function holdLock(path: string, folder: string, name: string): () => void {
 /** The random identity of a task's database; given at its first opening. */
 export function readMarker(db: Database.Database): string {
   db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('marker', ?)`).run(randomUUID());
-  return db.prepare(`SELECT value FROM meta WHERE key = 'marker'`).pluck().get() as string;
+  return readMeta(db, 'marker') as string;
 }

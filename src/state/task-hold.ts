@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { asStateError } from './database.ts';
 import { HoldStore } from './hold-store.ts';
 import type { Hold } from './hold-store.ts';
-import { openSqlite } from './open-sqlite.ts';
+import { openSqliteToRead } from './open-sqlite.ts';
 import { openTaskDatabase, taskDatabasePath } from './task-database.ts';
 
 /**
@@ -13,7 +13,7 @@ export function readNewestHold(stateDir: string, stateKey: string): Hold | undef
   const path = taskDatabasePath(stateDir, stateKey);
   if (!existsSync(path)) return undefined;
   try {
-    const db = openSqlite(path, { readonly: true, timeout: 2000 });
+    const db = openSqliteToRead(path);
     try {
       // A database that no run has opened since an earlier version has no such table.
       const hasHolds = db.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'hold'`).get() !== undefined;
