@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { createText } from '../../src/text.ts';
 import { resolveTimeZone } from '../../src/settings/wall-clock.ts';
 import { createDates } from '../../src/web/dates.ts';
+import { drained } from '../../src/web/drained.ts';
 import { FlashBox } from '../../src/web/flash-box.ts';
 import { readUiFiles } from '../../src/web/ui-files.ts';
 
@@ -66,6 +68,29 @@ describe('notices for the next page', () => {
     for (let session = 0; session < 1001; session++) box.put(String(session), { tone: 'ok', key: 'x', facts: {} });
     assert.equal(box.take('0'), undefined);
     assert.equal(box.take('1')?.key, 'x');
+  });
+});
+
+describe('a download that is slower than the disk', () => {
+  it('waits as often as it has to and leaves nothing behind', async () => {
+    const slow = new PassThrough({ highWaterMark: 1 });
+    const listeners = (): number => slow.listenerCount('drain') + slow.listenerCount('close');
+    const before = listeners();
+    for (let count = 0; count < 100; count++) {
+      assert.equal(slow.write('xy'), false);
+      setImmediate(() => void slow.read());
+      await drained(slow);
+      assert.equal(listeners(), before);
+    }
+  });
+
+  it('waits no longer for a browser that has gone', async () => {
+    const gone = new PassThrough({ highWaterMark: 1 });
+    gone.write('xy');
+    const waiting = drained(gone);
+    gone.destroy();
+    await waiting;
+    await drained(gone);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import type { LogLevel } from '../../log.ts';
 import type { StoredTask } from '../../state/task-store.ts';
+import { drained } from '../drained.ts';
 import { dayStartMs } from '../exact-times.ts';
 import { allLogLines, readLogPage } from '../log-reader.ts';
 import type { LogFilter, LogLine, LogPage } from '../log-reader.ts';
@@ -50,8 +51,7 @@ export function downloadLogs(services: Services): RequestHandler {
     res.type('text/plain; charset=utf-8').attachment('site-backup-log.txt');
     for await (const line of allLogLines(services.logFile, logFilter(req, pageOf(res).timeZone))) {
       if (res.destroyed) return;
-      if (!res.write(`${plainLine(line)}\n`))
-        await new Promise((resolve) => res.once('drain', resolve).once('close', resolve));
+      if (!res.write(`${plainLine(line)}\n`)) await drained(res);
     }
     res.end();
   };

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Request, RequestHandler, Response } from 'express';
 import { isBackupError } from '../../errors.ts';
 import type { StoredTask } from '../../state/task-store.ts';
@@ -8,6 +7,7 @@ import type { PastFolderPage } from '../../tasks/past-trees.ts';
 import type { Text } from '../../text.ts';
 import { askedBytes, queryBytes } from '../bytes-query.ts';
 import type { Dates } from '../dates.ts';
+import { drained } from '../drained.ts';
 import { answerPast } from '../error-pages.ts';
 import { pageOf } from '../page-context.ts';
 import { askedText } from '../query.ts';
@@ -108,7 +108,7 @@ async function sendPast(res: Response, targetFolder: string, file: PastFile, nam
     res.setHeader('Content-Length', file.sizeBytes);
     res.setHeader('Cache-Control', 'private, no-store');
     for (; piece.done !== true && !res.destroyed; piece = await chunks.next()) {
-      if (!res.write(piece.value)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+      if (!res.write(piece.value)) await drained(res);
     }
     res.end();
   } finally {
