@@ -5,6 +5,7 @@ import { folderOf, nameOf, pathIn } from '../paths.ts';
 import type { RemotePath, RemoteSession } from '../remote/remote.ts';
 import type { MissingFile } from '../state/file-index.ts';
 import type { RunFolder, Step } from '../state/run-rows.ts';
+import { ListingFingerprint } from './fingerprint.ts';
 import { retireFiles } from './retire.ts';
 import type { RetireTools } from './retire.ts';
 import type { RunContext } from './run-context.ts';
@@ -204,7 +205,7 @@ class AbsenceCheck {
             this.#fresh.add(other);
           }
           const { path, kind, seenIn } = absence;
-          if (!(await isThere(other, absence))) {
+          if (!(await isThere(other, absence)) || (await this.#isShownOtherwise(other, absence))) {
             gone.add(path);
             if (kind === 'folder') this.#rememberGone(path);
             return;
@@ -220,6 +221,28 @@ class AbsenceCheck {
       },
     );
     return gone;
+  }
+
+  /** A server that takes `A` for `a` finds what was renamed so by its old name, too: as what it shows under the new one. */
+  async #isShownOtherwise(session: RemoteSession, { path, kind, seenIn }: Absence): Promise<boolean> {
+    const { index, fingerprintSalt } = this.#context;
+    const name = index.nameInOtherCase(seenIn.path, nameOf(path), kind);
+    if (name === undefined) return false;
+    const told: (string | undefined)[] = [];
+    for (const each of [path, pathIn(seenIn.path, name)] as RemotePath[]) {
+      if (kind === 'file') {
+        const stat = await session.stat(each);
+        const raw = stat?.modified?.raw;
+        told.push(raw === undefined ? undefined : `${stat?.sizeBytes} ${raw} ${stat?.unique}`);
+      } else {
+        const fingerprint = new ListingFingerprint(fingerprintSalt);
+        await session.list(each, (entries) => {
+          for (const entry of entries) fingerprint.add(entry);
+        });
+        told.push(fingerprint.digest().toString('hex'));
+      }
+    }
+    return told[0] !== undefined && told[0] === told[1];
   }
 
   #rememberGone(path: string): void {

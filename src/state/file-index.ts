@@ -166,6 +166,20 @@ export class FileIndex {
       .get(folderId, name) as number;
   }
 
+  /** A file, or folder, of the folder `folder` that the last look has shown under `name` but for the case of its letters. */
+  nameInOtherCase(folder: string, name: string, kind: 'file' | 'folder'): string | undefined {
+    const path = pathIn(folder, name);
+    const sql =
+      kind === 'file'
+        ? `SELECT file.name FROM folder JOIN file ON folder_id = folder.id
+           WHERE path = @folder AND name = @name COLLATE NOCASE AND name <> @name AND file.missing_since_run IS NULL`
+        : `SELECT substr(path, length(@path) - length(@name) + 1) FROM folder
+           WHERE parent_id = (SELECT id FROM folder WHERE path = @folder)
+             AND path = @path COLLATE NOCASE AND path <> @path AND missing_since_run IS NULL`;
+    const values = kind === 'file' ? { folder, name } : { folder, name, path };
+    return this.#statements.value(`${sql} LIMIT 1`).get(values) as string | undefined;
+  }
+
   /** Whether the index has a file, and no folder or nothing, under a remote path. */
   hasFileAt(path: string): boolean {
     return (

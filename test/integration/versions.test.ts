@@ -486,6 +486,31 @@ describe('A file that was renamed on the server', () => {
     assertHistoryReadsBack();
   });
 
+  it('by the case of its letters alone goes from its old name, also where the server takes both for one', async () => {
+    Object.assign(fixture.server.options, { uniqueFacts: false });
+    fixture.tree.isCaseSensitive = false;
+    fixture.tree.writeFile('/Read me.txt', 'read me');
+    fixture.tree.writeFile('/Photos/a.jpg', 'a photo');
+    await run();
+    fixture.tree.rename('/Read me.txt', '/READ ME.TXT');
+    fixture.tree.rename('/Photos', '/photos');
+    for (let i = 0; i < 3; i++) await run();
+    fixture.assertCurrentEquals();
+    assertHistoryReadsBack();
+  });
+
+  it('that is there beside one in other case is not taken for that, and its folder not for seen whole', async () => {
+    Object.assign(fixture.server.options, { uniqueFacts: false });
+    fixture.tree.writeFile('/Read me.txt', 'read me');
+    fixture.tree.writeFile('/READ ME.TXT', 'another file');
+    await run();
+    const isShown = (line: string): boolean => !line.endsWith(' Read me.txt');
+    fixture.server.addFault({ command: 'MLSD' }, { mapListing: (lines) => lines.filter(isShown) });
+    await run();
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'incomplete');
+    assert.ok(existsSync(join(fixture.current, 'Read me.txt')));
+  });
+
   it('goes back when the process was killed right after the move, and is moved again', async () => {
     const undone = new Map<string, string>([...fixture.snapshot()].map(([path, { sha256 }]) => [path, sha256]));
     fixture.tree.rename('/a/photo.jpg', '/a/picture.jpg');

@@ -62,6 +62,8 @@ const EDIT_STEP_MS = 61_000;
 /** The files of a scripted server, in memory. Paths are absolute, bytes held as latin1 text; see utf8Name. */
 export class ScriptedTree {
   readonly root: TreeFolder;
+  /** false: `A.txt` is found as `a.txt`, too, as on Windows. */
+  isCaseSensitive = true;
   readonly #defaultMtimeMs: number;
   #nextInode = 4096;
 
@@ -144,7 +146,7 @@ export class ScriptedTree {
     const walked: string[] = [];
     for (const [index, part] of parts.entries()) {
       if (node.kind !== 'folder' || (node.mode & 0o100) === 0) return undefined;
-      const child: TreeNode | undefined = node.children.get(part);
+      const child: TreeNode | undefined = node.children.get(part) ?? this.#otherCase(node, part);
       if (child === undefined) return undefined;
       const rest = parts.slice(index + 1);
       if (child.kind === 'link' && (rest.length > 0 || followsLast)) {
@@ -156,6 +158,11 @@ export class ScriptedTree {
       walked.push(part);
     }
     return { node, realPath: `/${walked.join('/')}` };
+  }
+
+  #otherCase({ children }: TreeFolder, name: string): TreeNode | undefined {
+    if (this.isCaseSensitive) return undefined;
+    return [...children].find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1];
   }
 
   #write(folder: TreeFolder, name: string, content: FileContent, options: FileOptions): void {
