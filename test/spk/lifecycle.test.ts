@@ -312,6 +312,14 @@ describe('the package on a NAS', { skip }, () => {
   });
 
   it('deletes settings and history at an uninstall that is asked to, and never a backup', async () => {
+    // What somebody has laid there, and a link to the backups.
+    const places = `${center.place('var')}/.hidden ${center.place('var')}/data/..more`;
+    await nas.must([
+      'sh',
+      '-ec',
+      `mkdir ${places}; for place in ${places}; do ln -s /volume1/web-backup $place/link; done`,
+    ]);
+    await nas.must(['chown', '-R', center.user, center.place('var')]);
     const outcome = await center.uninstall({ wizard_keep_data: 'false', wizard_delete_data: 'true' });
     assert.deepEqual(outcome.steps, ['prestop 0', 'stop 0', 'preuninst 0', 'postuninst 0']);
     assert.deepEqual(readdirSync(nas.file(center.place('var'))), []);
