@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readArguments, type Invocation } from '../../src/cli/options.ts';
-import { createText } from '../../src/text.ts';
+import { COMMANDS, readArguments, type Invocation } from '../../src/cli/options.ts';
+import { createText, LANGUAGES } from '../../src/text.ts';
 
 function invocation(line: string): Invocation {
   return readArguments(line === '' ? [] : line.split(' '), {}).invocation;
@@ -101,6 +101,15 @@ describe('the command line', () => {
       command: { ...looks, isConfirmed: true },
     });
     assert.match(usageSentence('adopt t --yes'), /--state/);
+  });
+
+  it('helps with every command, and names it among all', () => {
+    for (const text of LANGUAGES.map(createText)) {
+      for (const name of COMMANDS) {
+        assert.match(text.t('help.main'), new RegExp(`^  ([a-z]+, )*${name}\\b`, 'm'), name);
+        assert.match(text.t(`help.${name}`), new RegExp(` site-backup ${name} `), name);
+      }
+    }
   });
 
   it('knows the language even where the rest is wrong', () => {
