@@ -23,6 +23,7 @@ export interface DecideRules {
  * that is older than this when the file was read cannot hide a later edit.
  */
 export const COARSE_STAMP_SETTLES_MS = 26 * 3_600_000;
+const DAY_MS = 86_400_000;
 
 /**
  * What is to become of a listed file, by what is known of it. Times are compared for equality with what the same server
@@ -60,6 +61,11 @@ function compareTimes(entry: EntryRow, record: FileRecord): 'same' | 'different'
   if (entry.stamp === record.stamp && entry.precision === record.precision) return 'same';
   if (entry.precision === 'second' && record.precision === 'second') return 'different';
   if (entry.precision === 'second') return entry.stampMs === record.modifiedMs ? 'same' : 'unclear';
+  if (record.precision === 'none' && entry.stampMs !== undefined && record.modifiedMs !== undefined) {
+    // Only the time on the disk is known, of an adopted file: exact, where the server's may be a day in another zone.
+    const slackMs = COARSE_STAMP_SETTLES_MS + (entry.precision === 'day' ? DAY_MS : 0);
+    return Math.abs(entry.stampMs - record.modifiedMs) < slackMs ? 'coarser' : 'unclear';
+  }
   if (record.precision === 'second' && entry.stampMs !== undefined && record.stampMs !== undefined) {
     return Math.abs(entry.stampMs - record.stampMs) < COARSE_STAMP_SETTLES_MS ? 'coarser' : 'unclear';
   }
@@ -74,7 +80,7 @@ function compareTimes(entry: EntryRow, record: FileRecord): 'same' | 'different'
 }
 
 function dayOf(ms: number): number {
-  return Math.floor(ms / 86_400_000);
+  return Math.floor(ms / DAY_MS);
 }
 
 /**

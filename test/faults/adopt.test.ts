@@ -260,6 +260,17 @@ describe('A plain mirror', () => {
     assert.equal(fixture.versions().length, 1);
   });
 
+  it('of a server that tells only coarse times holds no run: nothing has changed', async () => {
+    for (let i = 0; i < 30; i++) fixture.tree.writeFile(`/more/${i}.txt`, `file ${i}`);
+    layMirror();
+    await adopt();
+    Object.assign(fixture.server.options, { hasMlsd: false, hasMlst: false });
+    fixture.server.clearLog();
+    const report = await fixture.run({ guards: { changedPercent: 30, vanishedPercent: 10 } });
+    assert.equal(report.outcome, 'complete', JSON.stringify(report.held?.findings));
+    assert.ok(!fixture.retrievals().has('/more/1.txt'));
+  });
+
   it('holds folders that are called current and versions: they are the site’s', async () => {
     fixture.tree.writeFile('/current/a.txt', 'a', { mtimeMs: Date.UTC(2025, 1, 1) });
     fixture.tree.writeFile('/versions/1/b.txt', 'b', { mtimeMs: Date.UTC(2025, 1, 1) });
