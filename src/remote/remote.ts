@@ -67,7 +67,12 @@ export interface RemoteEntry {
   readonly linkTarget: string | undefined;
 }
 
-export type IncompleteReason = 'listing-truncated' | 'listing-unparsed' | 'listing-suspiciously-empty';
+export type IncompleteReason =
+  | 'listing-truncated'
+  | 'listing-unparsed'
+  | 'listing-suspiciously-empty'
+  /** Only of a folder that can be entered, and only for `thorough`: otherwise it is thrown. */
+  | 'listing-refused';
 
 /** What became of one folder's listing. The entries themselves went to the caller's `onEntries`. */
 export interface FolderListing {
@@ -138,7 +143,8 @@ export interface RemoteSession {
    * Lists `folder`, and hands its entries over in batches of at most LISTING_BATCH, in the order received, before it
    * resolves. Throws `listing-refused` where the server will not show the folder, `listing-aborted` where the listing
    * broke off; what was handed over before a throw must be forgotten. `thorough`: of a folder whose listing was cut
-   * short, other listings are asked for what it hides; that shows more of the folder, and leaves it incomplete.
+   * short, other listings are asked for what it hides, and one that can be entered and not listed is one of which nothing
+   * was shown; that leaves both incomplete.
    */
   list(
     folder: RemotePath,

@@ -225,3 +225,19 @@ describe('A folder that suddenly looks empty', () => {
     });
   });
 });
+
+describe('A folder that may be entered and not listed any more', () => {
+  it('has its known files asked for by name, and its known folders entered', async () => {
+    await withMany({}, async (fixture) => {
+      await fixture.runUntilEqual();
+      fixture.tree.setMode('/many', 0o311);
+      fixture.tree.writeFile(file(3), 'edited');
+      fixture.tree.writeFile('/many/f20 folder/new', 'new');
+      for (const time of [1, 2, 3]) {
+        const report = await fixture.run({ deletion: { rule: 'archive' } });
+        assert.deepEqual(describeFailures(report), ['listing-refused /many'], `time ${time}`);
+        fixture.assertCurrentEquals();
+      }
+    });
+  });
+});

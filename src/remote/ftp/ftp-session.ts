@@ -69,7 +69,11 @@ export class FtpSession implements RemoteSession {
     const path = this.#serverPath(folder);
     const refusal = await this.#folder.change(path);
     if (refusal !== undefined) throw this.#folderRefused(folder, path, refusal);
-    const raw = await this.#listPatiently(path, onEntries);
+    const raw = await this.#listPatiently(path, onEntries).catch((error: unknown) => {
+      if (effort === 'thorough' && isBackupError(error, 'listing-refused')) return error;
+      throw error;
+    });
+    if (raw instanceof BackupError) return unlisted(raw);
     const listing = { entryCount: raw.entries, rejected: raw.rejected, reply: raw.reply.text };
     const incomplete = await this.#verdict(raw, path);
     if (incomplete?.reason !== 'listing-truncated' || effort === 'once') return { ...listing, incomplete };
@@ -240,4 +244,9 @@ export class FtpSession implements RemoteSession {
       throw withFacts(error, { path: facts.path });
     }
   }
+}
+
+/** Of a folder that can be entered, nothing was shown. */
+function unlisted({ detail = '' }: BackupError): FolderListing {
+  return { entryCount: 0, rejected: [], reply: detail, incomplete: { reason: 'listing-refused', detail } };
 }
