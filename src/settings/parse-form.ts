@@ -77,16 +77,27 @@ export interface SentFields {
 /** Rows of the table of speeds that are read; the page shows fewer. */
 const SPEED_ROWS_MAX = 100;
 
-/** Takes the named fields of a form (all without `names`) over those of `base`. */
+/**
+ * Takes the named fields of a form (all without `names`) over those of `base`. Of an address that was pasted for the server
+ * no password is taken: what is typed is shown again, and stored as it is.
+ */
 export function readTaskForm(
   sent: SentFields,
   base: TaskForm = EMPTY_TASK_FORM,
   names?: readonly FormField[],
 ): TaskForm {
   const isMeant = (name: FormField): boolean => names === undefined || names.includes(name);
-  const texts = TEXT_FIELDS.filter(isMeant).map((name) => [name, sent.text(name)]);
+  const texts = TEXT_FIELDS.filter(isMeant).map((name) => [
+    name,
+    name === 'host' ? withoutPassword(sent.text(name)) : sent.text(name),
+  ]);
   const lists = LIST_FIELDS.filter(isMeant).map((name) => [name, sent.list(name).slice(0, SPEED_ROWS_MAX)]);
   return { ...base, ...(Object.fromEntries([...texts, ...lists]) as Partial<TaskForm>) };
+}
+
+/** `sftp://user:password@host` and `user:password@host` as `sftp://user@host` and `user@host`. */
+function withoutPassword(host: string): string {
+  return host.replace(/^((?:\s*[a-z][\w+.-]*:\/\/)?[^:@]*):.*@/is, '$1@');
 }
 
 /** A form before anything was typed: the defaults of a new task. */

@@ -242,6 +242,25 @@ describe('the wizard without scripts', () => {
     assert.match(answer.text, /value="70000"/);
   });
 
+  it('shows no password again that was pasted with an address, and stores none in the clear', async () => {
+    const secret = 'Pasted/S3cret';
+    const first = locationOf(await visitor.ask('/tasks/new'));
+    const task = await makeTask('Pasted', 'pasted');
+    for (const host of [`sftp://site:${secret}@ftp.example.com`, `site:${secret}@ftp.example.com`]) {
+      for (const path of [first, `${task}/edit`]) {
+        const answer = await press(path, 'host', connection({ host }));
+        assert.equal(answer.status, 422, path);
+        assert.match(messagesIn(answer.text).join(), /host: Enter the server without/);
+        assert.match(decoded(answer.text), /site@ftp\.example\.com/);
+        assert.ok(!decoded(answer.text).includes(secret), path);
+      }
+      assert.ok(!(await get(first)).includes(secret));
+    }
+    for (const file of readdirSync(join(room, 'state')).filter((name) => name.startsWith('site-backup.'))) {
+      assert.ok(!readFileSync(join(room, 'state', file), 'latin1').includes(secret), file);
+    }
+  });
+
   it('tells a refused password from a server that is not there, and goes on with neither', async () => {
     const first = locationOf(await visitor.ask('/tasks/new'));
     const rejected = await press(first, 'host', connection({ password: TYPED_PASSWORD }));

@@ -90,7 +90,7 @@ export function nameTaken(services: Services, name: string, text: Text, ownId?: 
 /** The draft with what was typed. An address that was pasted into the field for the server fills the others. */
 function typedConnection(before: WizardDraft, sent: Form): WizardDraft {
   const typed = readTaskForm(sent, before.form, STEP_FIELDS);
-  const parts = addressParts(typed.host);
+  const parts = addressParts(sent.text('host'));
   const { password: pasted = '', ...fields } = parts ?? {};
   const user = parts === undefined || parts.user === '' ? typed.user : parts.user;
   const filled: TaskForm = { ...typed, ...fields, user };
