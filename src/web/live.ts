@@ -180,6 +180,7 @@ const RUN_VALUES = [
   'progress',
   'headline',
   'left',
+  'leftTime',
   'ends',
   'speed',
   'filesPerSecond',

@@ -444,6 +444,22 @@ describe('the pages that show', () => {
       assert.deepEqual(said, ['Failing: 3 files could not be copied so far.', 'Failing: Partially completed.']);
     });
 
+    it('tells every number that the page of the task has a place for', async () => {
+      const taskId = addTask(web.services, 'All numbers');
+      const runId = web.services.runs.queue({ taskId, taskName: 'x', cause: 'user', startedBy: undefined }, 0);
+      runner.set(activity(taskId, runId, { progress: PROGRESS }), 'phase');
+      const html = await page(`/tasks/${taskId}`);
+      const places = [...html.matchAll(/ data-live="?([\w.]+)/g)].map((match) => match[1] ?? '');
+      assert.ok(places.length > 12, places.join());
+      const answer = await owner.ask(`/tasks/${taskId}/live.json`);
+      const { values } = JSON.parse(answer.text) as { values: Readonly<Record<string, unknown>> };
+      runner.end(taskId, 'complete');
+      // Of an empty row only that it has no name is told.
+      const kinds = (keys: readonly string[]): string[] =>
+        [...new Set(keys.map((key) => key.replace(/^(run\.\d+)\.\d+\.\w+$/, '$1.row')))].sort();
+      assert.deepEqual(kinds(Object.keys(values)), kinds(places));
+    });
+
     it('tells a browser whose stream does not get through the same when it asks', async () => {
       const taskId = addTask(web.services, 'Asked');
       const runId = addRun(web.services, taskId, 'running');
