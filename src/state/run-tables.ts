@@ -262,8 +262,7 @@ export class RunTables {
       .sql(
         `INSERT INTO run_step (run_folder_id, name, action, reason, state, local_path, error_code, error_detail)
          SELECT id, @name, 'verify', 'proof', 'failed', '', @code, @detail FROM run_folder WHERE path = '/'
-           AND NOT EXISTS (SELECT 1 FROM run_step
-             WHERE run_folder_id = run_folder.id AND state = 'failed' AND name = @name AND error_code = @code)`,
+           AND NOT EXISTS (SELECT 1 FROM run_step WHERE action = 'verify' AND name = @name AND error_code = @code)`,
       )
       .run({ name: path.slice(1), code, detail });
   }

@@ -310,4 +310,11 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX version_deleted ON version (id) WHERE state = 'deleted' AND folder IS NOT NULL;
     `,
   },
+  {
+    name: '0008-findings',
+    sql: `
+      -- What reading content again has found: looked for by its path before it is added, once for each of very many.
+      CREATE INDEX run_step_finding ON run_step (name) WHERE action = 'verify';
+    `,
+  },
 ];
