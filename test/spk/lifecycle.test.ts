@@ -78,6 +78,10 @@ describe('the package on a NAS', { skip }, () => {
     assert.equal(readFileSync(inVar('answers.conf'), 'utf8'), 'access=password\nshare=web-backup\n');
     assert.equal(menuAddress(), `${origin}/`);
     assert.equal(await center.status(), 3);
+    // Nobody else makes the folder of the data before the service does.
+    const byRoot = await nas.run([`${center.place('target')}/bin/site-backup`, 'versions', 'x.json']);
+    assert.equal(byRoot.code, 64);
+    assert.match(byRoot.stderr, /sudo -u sitebackup site-backup versions x\.json/);
   });
 
   it('starts, and shows in the dialog where to go and the code of the first sign-in', async () => {
