@@ -5,10 +5,11 @@ const BATCH = 200;
 
 /**
  * The hashes of files that were read already, each under the file's identity on the disk and valid as long as `state` (size,
- * times) is the same: so that long reading that is cut short goes on where it was.
+ * times) is the same: so that long reading that is cut short goes on where it was. Where the memory itself fails, as on a full
+ * disk, it remembers nothing from then on, and nobody else fails of it.
  */
 export class ReadMemory {
-  readonly #db: ReturnType<typeof openSqlite>;
+  #db: ReturnType<typeof openSqlite> | undefined;
   #waiting = 0;
 
   private constructor(db: ReturnType<typeof openSqlite>) {
@@ -36,23 +37,43 @@ export class ReadMemory {
   }
 
   recall(id: string, state: string): Buffer | undefined {
-    return this.#db.prepare('SELECT sha256 FROM read_file WHERE id = ? AND state = ?').pluck().get(id, state) as
-      Buffer | undefined;
+    return this.#attempt(
+      (db) =>
+        db.prepare('SELECT sha256 FROM read_file WHERE id = ? AND state = ?').pluck().get(id, state) as
+          Buffer | undefined,
+    );
   }
 
   note(id: string, state: string, sha256: Buffer): void {
-    if (!this.#db.inTransaction) this.#db.exec('BEGIN');
-    this.#db.prepare('INSERT OR REPLACE INTO read_file (id, state, sha256) VALUES (?, ?, ?)').run(id, state, sha256);
-    if (++this.#waiting >= BATCH) this.#commit();
+    this.#attempt((db) => {
+      if (!db.inTransaction) db.exec('BEGIN');
+      db.prepare('INSERT OR REPLACE INTO read_file (id, state, sha256) VALUES (?, ?, ?)').run(id, state, sha256);
+      if (++this.#waiting >= BATCH) this.#commit(db);
+    });
   }
 
   close(): void {
-    this.#commit();
-    this.#db.close();
+    this.#attempt((db) => {
+      this.#commit(db);
+    });
+    this.#db?.close();
+    this.#db = undefined;
   }
 
-  #commit(): void {
+  #commit(db: ReturnType<typeof openSqlite>): void {
     this.#waiting = 0;
-    if (this.#db.inTransaction) this.#db.exec('COMMIT');
+    if (db.inTransaction) db.exec('COMMIT');
+  }
+
+  #attempt<T>(work: (db: ReturnType<typeof openSqlite>) => T): T | undefined {
+    const db = this.#db;
+    if (db === undefined) return undefined;
+    try {
+      return work(db);
+    } catch {
+      this.#db = undefined;
+      db.close();
+      return undefined;
+    }
   }
 }
