@@ -42,10 +42,10 @@ function readOptions(): {
   const typedPort = values.port ?? process.env['SITE_BACKUP_PORT'];
   const port = typedPort === undefined ? undefined : Number(typedPort);
   if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65_535)) {
-    throw new RangeError(`--port ${typedPort}`);
+    throw new RangeError(text.t('usage.port', { typed: typedPort }));
   }
   const { access } = values;
-  if (access !== 'password' && access !== 'dsm') throw new RangeError(`--access ${access}`);
+  if (access !== 'password' && access !== 'dsm') throw new RangeError(text.t('usage.access', { typed: access }));
   // There the web server in front settles both; see spk/nginx/site-backup.conf.
   const isDsm = access === 'dsm';
   return {
