@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RunOutcome } from '../../src/engine/run-report.ts';
 import type { Rules } from './history.ts';
-import { canEnterAll, stateAt } from './site.ts';
+import { canEnterAll, looksLike, stateAt } from './site.ts';
 import type { SiteState } from './site.ts';
 
 /** What one run was, as it can be known without looking into the program. */
@@ -41,6 +41,8 @@ export class BackupModel {
   readonly #absences = new Map<string, Absence>();
   /** What a run that was cut off has left in doubt: it may come back to its path. */
   #inDoubt = new Map<string, string>();
+  /** What made way in a run that was cut off while it moved that: the next one may find it in the versions already. */
+  #makingWay = new Set<string>();
   /** Files that somebody has decided to keep, or may have. */
   readonly #kept = new Set<string>();
 
@@ -59,6 +61,16 @@ export class BackupModel {
     for (const absence of this.#absences.values()) absence.atLeast = 0;
   }
 
+  /** The index or the folder was put back from an older copy, and a run has looked: nothing is known but what lies there. */
+  afterPutBack(now: ReadonlyMap<string, string>): void {
+    this.#files = new Map(now);
+    this.#inDoubt.clear();
+    for (const path of now.keys()) {
+      this.#absences.set(path, { atLeast: 0, atMost: 1 });
+      this.#kept.add(path);
+    }
+  }
+
   /** A run that may change nothing. */
   checkUntouched(now: ReadonlyMap<string, string>): void {
     assert.deepEqual(sorted(now), sorted(this.#files), 'a run that changes nothing has changed current/');
@@ -74,6 +86,9 @@ export class BackupModel {
     if (facts.isCutOff || facts.isAfterCutOff) for (const absence of this.#absences.values()) absence.atLeast = 0;
     if (isSure) this.#checkEqual(facts, now);
     this.#inDoubt = new Map(facts.isCutOff ? [...this.#inDoubt, ...this.#changedTo(now)] : []);
+    const isInTheWay = (path: string): boolean =>
+      isMadeWay(new Set(facts.moments.map((state) => stateAt(state, path))));
+    this.#makingWay = new Set(facts.isCutOff ? [...this.#makingWay, ...[...now.keys()].filter(isInTheWay)] : []);
     for (const path of facts.doubted) this.#inDoubt.set(path, now.get(path) ?? '');
     this.#files = new Map(now);
   }
@@ -98,7 +113,8 @@ export class BackupModel {
       return;
     }
     const isBack = this.#inDoubt.get(path) === after;
-    assert.ok(states.has(after) || isBack, `${path} holds what the server did not have there`);
+    const isOfServer = facts.moments.some((state) => looksLike(state, path, after));
+    assert.ok(isOfServer || isBack, `${path} holds what the server did not have there`);
     if (before !== undefined && facts.outcome === 'held') {
       assert.ok(isBack, `${path} was replaced by a run that was held`);
     }
@@ -112,14 +128,13 @@ export class BackupModel {
       ([other, sha256]) =>
         sha256 === content &&
         this.#files.get(other) !== sha256 &&
-        moments.some((state) => stateAt(state, other) === sha256),
+        moments.some((state) => looksLike(state, other, sha256)),
     );
   }
 
   #checkLoss(path: string, { outcome, rules }: RunFacts, states: ReadonlySet<string>): void {
-    const isMadeWay = states.has('folder') || states.has('below a file');
-    if (isMadeWay && outcome !== 'held') return;
-    if (this.#inDoubt.has(path)) return;
+    if (outcome !== 'held' && isMadeWay(states)) return;
+    if (this.#inDoubt.has(path) || this.#makingWay.has(path)) return;
     assert.ok(outcome !== 'held' && outcome !== 'incomplete', `${path} left current/ in a run that was ${outcome}`);
     assert.notEqual(rules.deletion, 'keep', `${path} left current/ although nothing may`);
     assert.ok(states.has('absent'), `${path} left current/ although it is on the server`);
@@ -154,10 +169,8 @@ export class BackupModel {
 
   #checkEqual({ moments, rules, isServerFaulty }: RunFacts, now: ReadonlyMap<string, string>): void {
     const [state] = moments;
-    assert.ok(state !== undefined && canEnterAll(state), 'complete although a folder could not be seen');
-    for (const [path, sha256] of state.files) {
-      assert.equal(now.get(path), sha256, `${path} is not as on the server after a complete run`);
-    }
+    assert.ok(state !== undefined);
+    assertAsOnServer(state, now);
     for (const path of now.keys()) {
       if (state.files.has(path) || stateAt(state, path) === 'excluded') continue;
       const { atLeast } = this.#absences.get(path) ?? { atLeast: 0 };
@@ -169,6 +182,22 @@ export class BackupModel {
 
   #changedTo(now: ReadonlyMap<string, string>): [string, string][] {
     return [...this.#files].filter(([path, sha256]) => now.get(path) !== sha256);
+  }
+}
+
+function isMadeWay(states: ReadonlySet<string>): boolean {
+  return states.has('folder') || states.has('below a file');
+}
+
+/** `now`: what lies under `current/` after a complete run. */
+export function assertAsOnServer(state: SiteState, now: ReadonlyMap<string, string>): void {
+  assert.ok(canEnterAll(state), 'complete although a folder could not be seen');
+  for (const [path, sha256] of state.files) {
+    // What has two names is copied under one of them, or under both: then both are as on the server.
+    const here = now.get(path);
+    const isElsewhere = state.names.get(path)?.some((name) => looksLike(state, name, now.get(name) ?? '')) === true;
+    if (here === undefined ? isElsewhere : looksLike(state, path, here)) continue;
+    assert.equal(here, sha256, `${path} is not as on the server after a complete run`);
   }
 }
 

@@ -9,12 +9,15 @@ export type PathChoice = readonly number[];
 export type Edit =
   | { readonly edit: 'write'; readonly path: PathChoice; readonly size: number; readonly isReplaced: boolean }
   | { readonly edit: 'rewrite'; readonly pick: number; readonly size: number; readonly isOlder: boolean }
-  | { readonly edit: 'touch' | 'remove'; readonly pick: number }
+  /** `silent`: another content of the same size, and nothing that the server shows is another. */
+  | { readonly edit: 'touch' | 'remove' | 'silent'; readonly pick: number }
   | { readonly edit: 'removeFolder' | 'forbid'; readonly pick: number }
   /** The last name of a file or folder in the other case; a file becomes a folder, and the other way round. */
   | { readonly edit: 'recase' | 'swap'; readonly pick: number }
   | { readonly edit: 'rename'; readonly pick: number; readonly path: PathChoice }
   | { readonly edit: 'renameFolder'; readonly pick: number; readonly path: PathChoice }
+  /** A folder that is there can be reached by this path, too. */
+  | { readonly edit: 'alias'; readonly pick: number; readonly path: PathChoice }
   | { readonly edit: 'folder' | 'link' | 'many'; readonly path: PathChoice }
   | { readonly edit: 'allow' };
 
@@ -71,6 +74,18 @@ export type Step =
   | Rules
   /** The state is lost right after a complete run, and the folder adopted anew. At any other time nothing happens. */
   | { readonly do: 'adopt' }
+  /** A file of the task's folder on the NAS is no longer what it was: size and time are, but where it is cut or lost. */
+  | {
+      readonly do: 'damage';
+      readonly where: 'current' | 'versions';
+      readonly how: 'flipped' | 'cut' | 'lost';
+      readonly pick: number;
+    }
+  /** Somebody deletes one older content of a file, or one version. */
+  | { readonly do: 'delete'; readonly what: 'content' | 'point'; readonly pick: number }
+  /** A copy of the state, or of the task's folder; and what was copied last takes the place of what is there. */
+  | { readonly do: 'lay-aside'; readonly what: 'state' | 'folder' }
+  | { readonly do: 'put-back' }
   /** What is left out from now on: among EXCLUDABLE. */
   | { readonly do: 'filter'; readonly exclude: readonly string[] }
   | { readonly do: 'decide'; readonly decision: 'kept' | 'accepted' }
@@ -126,10 +141,12 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
     arbitrary: fc.record({ edit: fc.constant('rewrite' as const), pick, size, isOlder: fc.boolean() }),
   },
   { weight: 4, arbitrary: fc.record({ edit: fc.constantFrom('touch', 'remove', 'remove'), pick }) },
+  { weight: 1, arbitrary: fc.record({ edit: fc.constant('silent' as const), pick }) },
   { weight: 2, arbitrary: fc.record({ edit: fc.constantFrom('removeFolder', 'forbid'), pick }) },
   { weight: 1, arbitrary: fc.record({ edit: fc.constantFrom('recase', 'swap'), pick }) },
   { weight: 2, arbitrary: fc.record({ edit: fc.constant('rename' as const), pick, path }) },
   { weight: 1, arbitrary: fc.record({ edit: fc.constant('renameFolder' as const), pick, path }) },
+  { weight: 1, arbitrary: fc.record({ edit: fc.constant('alias' as const), pick, path }) },
   { weight: 2, arbitrary: fc.record({ edit: fc.constantFrom('folder', 'link', 'many'), path }) },
   { weight: 2, arbitrary: fc.constant({ edit: 'allow' as const }) },
 );
@@ -215,6 +232,30 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('decide' as const), decision: fc.constantFrom('kept', 'accepted') }),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'adopt' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('delete' as const),
+      what: fc.constantFrom('content', 'content', 'point'),
+      pick,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      fc.record({ do: fc.constant('lay-aside' as const), what: fc.constantFrom('state', 'folder') }),
+      fc.constant({ do: 'put-back' as const }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('damage' as const),
+      where: fc.constantFrom('current', 'current', 'versions'),
+      how: fc.constantFrom('flipped', 'flipped', 'cut', 'lost'),
+      pick,
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pin' as const), pick, isPinned: fc.boolean() }) },
   {
     weight: 1,

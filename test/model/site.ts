@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { ScriptedTree, TreeFolder, TreeNode } from '../support/scripted-ftp-tree.ts';
+import type { ScriptedTree, TreeFile, TreeFolder, TreeNode } from '../support/scripted-ftp-tree.ts';
 import { NAMES } from './history.ts';
 import type { Edit, PathChoice } from './history.ts';
 
 const SIZES = [0, 5, 5, 40, 40, 3000];
 const MANY = 9;
+/** Each may double the number of paths. */
+const ALIASES_MAX = 3;
 /**
  * Between the times of two contents: no two are of the same minute, and no shift of a time zone makes them so. What a server
  * shows in minutes could not be told apart otherwise, by nobody.
@@ -23,6 +25,10 @@ export interface SiteState {
   readonly isEmpty: boolean;
   /** Folders that we may not enter, and files that we may not read: a file that we have is not read again. */
   readonly closed: ReadonlySet<string>;
+  /** All paths of a file, for each of them, where there are several and the server says that the folders are the same. */
+  readonly names: ReadonlyMap<string, readonly string[]>;
+  /** What a file held before it was changed with nobody being told, by path. */
+  readonly unseen: ReadonlyMap<string, ReadonlySet<string>>;
   /** Names that the filter of the task leaves out, with all below them. */
   readonly exclude: readonly string[];
 }
@@ -36,6 +42,7 @@ export function withFilter(state: SiteState, exclude: readonly string[]): SiteSt
     files: new Map([...state.files].filter(([path]) => isWanted(path))),
     folders: new Set([...state.folders].filter(isWanted)),
     closed: new Set([...state.closed].filter(isWanted)),
+    names: new Map([...state.names].map(([path, names]) => [path, names.filter(isWanted)])),
     exclude,
   };
 }
@@ -66,16 +73,28 @@ export function stateAt(state: SiteState, path: string): string {
   return isExcluded(path, state.exclude) ? 'excluded' : 'absent';
 }
 
+/** Whether a copy of this content is all that can be asked for without reading the file again. */
+export function looksLike(state: SiteState, path: string, sha256: string): boolean {
+  return state.files.get(path) === sha256 || state.unseen.get(path)?.has(sha256) === true;
+}
+
 /** The site of one history: changes it, and tells what it is. */
 export class Site {
   readonly #tree: ScriptedTree;
   readonly #beginMs: number;
+  readonly #isSameTold: boolean;
   readonly #forbidden = new Set<string>();
+  readonly #unseen = new Map<TreeFile, { readonly mtimeMs: number; readonly contents: Set<string> }>();
+  /** Every content that something else has taken the place of with nobody being told. */
+  readonly changedUnseen = new Set<string>();
   #writes = 0;
   #changes = 0;
+  #aliases = 0;
 
-  constructor(tree: ScriptedTree, nowMs: number) {
+  /** `isSameTold`: the server says of two folders that they are the same one. */
+  constructor(tree: ScriptedTree, nowMs: number, isSameTold: boolean) {
     this.#tree = tree;
+    this.#isSameTold = isSameTold;
     this.#beginMs = Math.floor((nowMs - BEGIN_AGE_MS) / 60_000) * 60_000;
   }
 
@@ -83,9 +102,12 @@ export class Site {
     const files = new Map<string, string>();
     const folders = new Set<string>();
     const closed = new Set<string>();
+    const unseen = new Map<string, ReadonlySet<string>>();
+    const pathsOf = new Map<TreeFile, string[]>();
     const visit = (folder: TreeFolder, path: string): void => {
-      for (const [name, node] of folder.children) {
+      for (const [name, known] of folder.children) {
         const child = `${path}/${name}`;
+        const node = known.kind === 'alias' ? known.folder : known;
         if (node.kind === 'folder') {
           if ((node.mode & 0o100) === 0) closed.add(child);
           folders.add(child);
@@ -93,12 +115,19 @@ export class Site {
         } else if (node.kind === 'file') {
           if ((node.mode & 0o400) === 0) closed.add(child);
           files.set(child, sha256Of(node.content.read(0, node.content.sizeBytes)));
+          const before = this.#unseen.get(node);
+          if (before?.mtimeMs === node.mtimeMs) unseen.set(child, new Set(before.contents));
+          const paths = pathsOf.get(node) ?? [];
+          pathsOf.set(node, paths);
+          paths.push(child);
         }
       }
     };
     visit(this.#tree.root, '');
     const isEmpty = this.#tree.root.children.size === 0;
-    return { number: this.#changes, files, folders, isEmpty, closed, exclude: [] };
+    const several = this.#isSameTold ? [...pathsOf.values()].filter((paths) => paths.length > 1) : [];
+    const names = new Map(several.flatMap((paths) => paths.map((path) => [path, paths] as const)));
+    return { number: this.#changes, files, folders, isEmpty, closed, names, unseen, exclude: [] };
   }
 
   apply(edit: Edit): void {
@@ -118,6 +147,9 @@ export class Site {
         this.#clearWay(pathOf(edit.path));
         this.#removeAny(pathOf(edit.path));
         this.#tree.addLink(pathOf(edit.path), '/a');
+        break;
+      case 'alias':
+        this.#alias(edit.pick, pathOf(edit.path));
         break;
       case 'allow':
         this.allowAll();
@@ -148,6 +180,7 @@ export class Site {
         if (file === undefined) break;
         if (edit.edit === 'rewrite') this.#write(file, edit.size, { isOlder: edit.isOlder });
         else if (edit.edit === 'touch') this.#tree.touch(file, this.#nextMs());
+        else if (edit.edit === 'silent') this.#changeSilently(file);
         else if ('path' in edit) this.#rename(file, pathOf(edit.path));
         else this.#tree.remove(file);
       }
@@ -162,7 +195,8 @@ export class Site {
     }
     // What was renamed meanwhile has kept its mode.
     const visit = (folder: TreeFolder): void => {
-      for (const node of folder.children.values()) {
+      for (const known of folder.children.values()) {
+        const node = known.kind === 'alias' ? known.folder : known;
         if (node.kind === 'file') node.mode = 0o644;
         if (node.kind === 'folder') {
           node.mode = 0o755;
@@ -172,6 +206,29 @@ export class Site {
     };
     visit(this.#tree.root);
     this.#forbidden.clear();
+  }
+
+  /** From here on a copy has to be of what the files hold. */
+  forgetUnseen(): void {
+    this.#unseen.clear();
+  }
+
+  #changeSilently(path: string): void {
+    const node = this.#node(path);
+    if (node?.kind !== 'file' || node.content.sizeBytes === 0) return;
+    const { mtimeMs, content } = node;
+    const known = this.#unseen.get(node);
+    const contents = known?.mtimeMs === mtimeMs ? known.contents : new Set<string>();
+    const before = sha256Of(content.read(0, content.sizeBytes));
+    contents.add(before);
+    this.changedUnseen.add(before);
+    this.#unseen.set(node, { mtimeMs, contents });
+    this.#writes++;
+    this.#tree.writeFile(path, this.#content(content.sizeBytes), { mtimeMs });
+  }
+
+  #content(sizeBytes: number): string {
+    return String(this.#writes).padStart(sizeBytes, '.').slice(0, sizeBytes);
   }
 
   #forbid(pick: number): void {
@@ -186,18 +243,42 @@ export class Site {
     this.#clearWay(path);
     if (this.#node(path)?.kind !== 'file') this.#removeAny(path);
     const mtimeMs = this.#nextMs(how.isOlder);
-    const sizeBytes = SIZES[size % SIZES.length] ?? 0;
-    const content = String(this.#writes).padStart(sizeBytes, '.').slice(0, sizeBytes);
+    const content = this.#content(SIZES[size % SIZES.length] ?? 0);
     this.#tree.writeFile(path, content, { mtimeMs, isReplaced: how.isReplaced ?? false });
   }
 
   #rename(from: string, to: string): void {
     if (to === from || to.startsWith(`${from}/`) || from.startsWith(`${to}/`)) return;
+    if (this.#leadsInCircle(from, to)) return;
     this.#clearWay(to);
     // What stood in the way may have held it.
     if (this.#node(from) === undefined) return;
     this.#removeAny(to);
     this.#tree.rename(from, to);
+  }
+
+  #alias(pick: number, path: string): void {
+    const folder = chosen([...this.state().folders], pick);
+    if (folder === undefined || this.#aliases === ALIASES_MAX || this.#leadsInCircle(folder, path)) return;
+    this.#clearWay(path);
+    this.#removeAny(path);
+    // What stood in the way may have held it, and of a folder that is closed nobody makes a second name.
+    if (this.#tree.find(folder)?.node.kind !== 'folder') return;
+    this.#tree.addAlias(path, folder);
+    this.#aliases++;
+  }
+
+  /** Whether the folder `from` would lie in itself if it lay at `to`: other tests are about that. */
+  #leadsInCircle(from: string, to: string): boolean {
+    const folder = this.#node(from);
+    let above: TreeFolder = this.#tree.root;
+    for (const part of to.slice(1).split('/').slice(0, -1)) {
+      const child = above.children.get(part);
+      const node = child?.kind === 'alias' ? child.folder : child;
+      if (node?.kind !== 'folder') break;
+      above = node;
+    }
+    return folder?.kind === 'folder' && holds(folder, above);
   }
 
   /** Files and links that stand where a folder of the path is to be go away. */
@@ -213,10 +294,11 @@ export class Site {
     if (this.#node(path) !== undefined) this.#tree.remove(path);
   }
 
-  #node(path: string): TreeNode | undefined {
+  #node(path: string): Exclude<TreeNode, { readonly kind: 'alias' }> | undefined {
     let node: TreeNode | undefined = this.#tree.root;
     for (const part of path.slice(1).split('/')) {
       node = node?.kind === 'folder' ? node.children.get(part) : undefined;
+      if (node?.kind === 'alias') node = node.folder;
     }
     return node;
   }
@@ -225,6 +307,14 @@ export class Site {
     this.#writes++;
     return this.#beginMs + (isOlder ? -1 : 1) * this.#writes * STEP_MS;
   }
+}
+
+function holds(folder: TreeFolder, other: TreeFolder): boolean {
+  if (folder === other) return true;
+  return [...folder.children.values()].some(
+    (node) =>
+      (node.kind === 'folder' || node.kind === 'alias') && holds(node.kind === 'alias' ? node.folder : node, other),
+  );
 }
 
 function pathOf(choice: PathChoice): string {

@@ -5,14 +5,15 @@ import assert from 'node:assert/strict';
 import type { VersionTree } from '../../src/state/version-tree.ts';
 
 /**
- * The whole tree as of a run: SHA-256 of what is read from the disk, by remote path, or `expired`. Pages are of `pageSize`,
- * so that what comes after a page is seen as well.
+ * The whole tree as of a run: SHA-256 of what is read from the disk, by remote path, `expired` or `deleted`. Pages are of `pageSize`,
+ * so that what comes after a page is seen as well. Contents of `damaged` need not be what they were.
  */
 export function readPastTree(
   tree: VersionTree,
   runId: number,
   targetFolder: string,
   pageSize = 7,
+  damaged: ReadonlySet<string> = new Set(),
 ): Map<string, string> {
   const files = new Map<string, string>();
   const folders = ['/'];
@@ -28,8 +29,12 @@ export function readPastTree(
       for (const file of page) {
         const name = `run ${runId}: ${file.path}`;
         assert.ok(!files.has(file.path), `${name} is there twice`);
-        if (file.state === 'expired') {
-          files.set(file.path, 'expired');
+        if (file.state === 'expired' || file.state === 'deleted') {
+          files.set(file.path, file.state);
+          continue;
+        }
+        if (damaged.has(file.sha256.toString('hex'))) {
+          files.set(file.path, file.sha256.toString('hex'));
           continue;
         }
         assert.equal(file.state, 'there', name);
