@@ -76,9 +76,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'allow ..',
-    file: 'local/target.ts',
-    text: "part === '' || part === '.' || part === '..' ||",
-    replacement: "part === '' || part === '.' ||",
+    file: 'local/local-path.ts',
+    text: "name === '' || name === '.' || name === '..' ||",
+    replacement: "name === '' || name === '.' ||",
     tests: ['unit/target.test.ts'],
     pattern: 'takes no path that leads out of current',
   },
@@ -101,8 +101,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no probe before a file is retired',
     file: 'engine/retire-vanished.ts',
-    text: 'if (!(await isThere(other, absence))) {',
-    replacement: 'if (Date.now() > 0 || !(await isThere(other, absence))) {',
+    text: 'if (!(await isThere(other, absence)) || (',
+    replacement: 'if (Date.now() > 0 || !(await isThere(other, absence)) || (',
     tests: ['faults/freeze.test.ts'],
     pattern: 'that two listings leave out and that is there',
   },
