@@ -176,12 +176,26 @@ describe('the pages that show', () => {
   });
 
   it('say once what was done, to who did it: not to another window that asks by itself', async () => {
-    await owner.send('/settings/schedules', { length: 'day' }, '/settings/general');
-    const words = /All schedules are paused until/;
+    await owner.send('/settings/schedules', { do: 'resume' }, '/settings/general');
+    const words = /All schedules are active again/;
     assert.doesNotMatch((await owner.ask('/tasks', { headers: { 'X-Background': '1' } })).text, words);
     assert.match(await page('/tasks'), words);
     assert.doesNotMatch(await page('/tasks'), words);
+  });
+
+  it('say on the list of tasks, as long as it lasts, that no task starts by itself', async () => {
+    await page('/tasks');
+    for (const [length, words] of [
+      ['day', /All schedules are paused until (tomorrow|\d)[^<]*\.<\/p>/],
+      ['open', /All schedules are paused\.<\/p>/],
+    ] as const) {
+      await owner.send('/settings/schedules', { length }, '/settings/general');
+      await page('/about');
+      assert.match(await page('/tasks'), words);
+      assert.match(await page('/tasks'), words);
+    }
     await owner.send('/settings/schedules', { do: 'resume' }, '/settings/general');
+    assert.doesNotMatch(await page('/tasks'), /All schedules are paused/);
   });
 
   it('page through the runs of a task, and give all of them as a table', async () => {

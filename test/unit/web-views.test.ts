@@ -94,7 +94,15 @@ const failure = (code: string): StoredRun => run('failed', { cause: { code, fact
 
 function list(tasks: TaskInput[], query: Partial<TasksQuery> = {}, more: Partial<TasksInput> = {}) {
   const day = { runs: 0, failed: 0, files: 0, bytes: 0 };
-  const input = { tasks, query: { ...LIST, ...query }, happenings: [], day, nowMs: NOW_MS, ...more };
+  const input = {
+    tasks,
+    query: { ...LIST, ...query },
+    happenings: [],
+    day,
+    pausedUntilMs: undefined,
+    nowMs: NOW_MS,
+    ...more,
+  };
   return buildTasksView(input, text, dates);
 }
 

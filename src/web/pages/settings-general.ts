@@ -17,6 +17,7 @@ import { messagesByField } from './form-words.ts';
 import type { FieldMessage } from './form-words.ts';
 import { noteActivity } from './note-activity.ts';
 import { PAUSE_LENGTHS } from './pause-schedules.ts';
+import { pausedWords } from './tasks-view.ts';
 import { SETTINGS_TABS } from './settings-tabs.ts';
 
 /** As typed. */
@@ -123,9 +124,7 @@ async function renderGeneral(
   form: GeneralForm,
   messages: readonly FieldMessage[],
 ): Promise<void> {
-  const { t, dates } = pageOf(res);
-  const untilMs = services.scheduler.pausedUntil();
-  const until = untilMs === undefined || untilMs === Infinity ? undefined : dates.inWords(untilMs);
+  const { t, text, dates } = pageOf(res);
   const roots = await folderRoots(services.settings.read().folderRoots);
   const view: GeneralView = {
     tabs: SETTINGS_TABS,
@@ -135,7 +134,7 @@ async function renderGeneral(
     zones: Intl.supportedValuesOf('timeZone'),
     systemZone: resolveTimeZone('system'),
     foundRoots: roots.map((root) => root.path),
-    paused: untilMs === undefined ? '' : t('set.paused', { until }),
+    paused: pausedWords(services.scheduler.pausedUntil(), text, dates),
     pauseLengths: Object.keys(PAUSE_LENGTHS),
   };
   await render(res, 'settings-general', view, { status, title: t('set.general'), menu: 'settings' });

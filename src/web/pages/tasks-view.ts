@@ -40,6 +40,8 @@ export interface TasksInput {
   readonly query: TasksQuery;
   readonly happenings: readonly Happening[];
   readonly day: RunTotals;
+  /** Until when no task starts by itself; undefined where nothing is paused. */
+  readonly pausedUntilMs: number | undefined;
   readonly nowMs: number;
 }
 
@@ -92,6 +94,8 @@ export interface AttentionView {
 export interface TasksView {
   readonly isEmpty: boolean;
   readonly noMatch: string;
+  /** That no task starts by itself; empty where they do. */
+  readonly paused: string;
   readonly attention: readonly AttentionView[];
   readonly attentionMore: string;
   readonly chips: readonly {
@@ -135,6 +139,7 @@ export function buildTasksView(input: TasksInput, text: Text, dates: Dates): Tas
   return {
     isEmpty: all.length === 0,
     noMatch: found.length > 0 ? '' : noMatchWords(query, text),
+    paused: pausedWords(input.pausedUntilMs, text, dates),
     attention: attention.slice(0, ATTENTION_MAX).map((row) => attentionView(row, text)),
     attentionMore:
       attention.length > ATTENTION_MAX
@@ -359,6 +364,12 @@ function column(sort: TaskSort, query: TasksQuery): TasksView['columns'][TaskSor
 
 function noMatchWords(query: TasksQuery, text: Text): string {
   return query.words === '' ? text.t('dash.nofilter') : text.t('dash.noresult', { q: query.words });
+}
+
+/** That all schedules are paused, and until when; empty where they are not. */
+export function pausedWords(untilMs: number | undefined, text: Text, dates: Dates): string {
+  const until = untilMs === undefined || untilMs === Infinity ? undefined : dates.inWords(untilMs);
+  return untilMs === undefined ? '' : text.t('set.paused', { until });
 }
 
 function dayView(day: RunTotals, all: readonly Ranked[], text: Text): TasksView['day'] {

@@ -28,7 +28,8 @@ export function showTasks(services: Services): RequestHandler {
     }));
     const { happenings } = readHappenings(services, {}, { runId: undefined, deedId: undefined }, HAPPENINGS_SHOWN);
     const day = services.runs.totalsSince(nowMs - DAY_MS);
-    const input = { tasks, query: tasksQuery(req), happenings, day, nowMs };
+    const pausedUntilMs = services.scheduler.pausedUntil();
+    const input = { tasks, query: tasksQuery(req), happenings, day, pausedUntilMs, nowMs };
     const view = buildTasksView(input, page.text, page.dates);
     const live = { topics: 'tasks', poll: '/tasks/live.json', sequence, at: page.dates.clock(nowMs) };
     const draft = services.drafts.latest(nowMs);
