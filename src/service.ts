@@ -71,8 +71,9 @@ export interface Service {
 }
 
 /**
- * Builds every object, starts the web server and the scheduler; `listener` may be open for something else until then. Throws `state-unreadable`, `state-newer-than-program` or
- * `disk-full` for the state, and the system's error where the address cannot be listened on.
+ * Builds every object, starts the web server and the scheduler; `listener` may be open for something else until then. Throws
+ * `state-unreadable`, `state-newer-than-program` or `disk-full` for the state, and the system's error where the address
+ * cannot be listened on.
  */
 export async function startService(options: ServiceOptions, listener = new WebListener()): Promise<Service> {
   const { stateDir, clock = systemClock } = options;

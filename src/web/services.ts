@@ -15,7 +15,7 @@ import type { Scheduler } from '../tasks/scheduler.ts';
 import type { TaskRunner } from '../tasks/task-runner.ts';
 import type { WebAccessControl } from './web-access-control.ts';
 
-/** What the pages work with. Built once by main.ts; tests build their own. */
+/** What the pages work with. Built once by service.ts; tests build their own. */
 export interface Services {
   readonly tasks: TaskStore;
   readonly drafts: DraftStore;

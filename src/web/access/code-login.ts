@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Clock } from '../../clock.ts';
 import { COOKIES, readCookie, removeCookie, setCookie } from './cookies.ts';
-import { isToken, newToken } from './csrf.ts';
+import { isToken, newToken, tokenHash } from './csrf.ts';
 import { ADDRESS_RULE, RateLimit, addressKey } from './rate-limit.ts';
 import type { SetupCode } from './setup-code.ts';
 import type { SessionFacts, SignIn, SignedIn } from './sign-in.ts';
@@ -73,8 +72,4 @@ export class CodeLogin implements SignIn {
     const session = this.#session;
     return session !== undefined && session.hash.equals(hash) && this.#clock.steadyMs() < session.endMs;
   }
-}
-
-function tokenHash(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

@@ -4,20 +4,26 @@ import { formOf } from '../form.ts';
 
 const TOKEN_BYTES = 32;
 
+/** One that nobody guesses, as letters that may stand in a cookie or a form. */
 export function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
 const TOKEN = /^[\w-]{43}$/;
 
+/** Whether it looks like one of `newToken`. */
 export function isToken(value: string | undefined): value is string {
   return value !== undefined && TOKEN.test(value);
 }
 
+/** SHA-256: all that is kept of the token of a session. */
+export function tokenHash(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
 /** Compares in the same time whatever the difference. */
 export function isSameToken(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+  return timingSafeEqual(tokenHash(a), tokenHash(b));
 }
 
 /**

@@ -3,7 +3,7 @@ import { parseCookie } from 'cookie';
 import type { Request, Response } from 'express';
 import type { Services } from '../services.ts';
 import { COOKIES, readCookie, removeCookie, setCookie } from './cookies.ts';
-import { isToken, newToken } from './csrf.ts';
+import { isToken, newToken, tokenHash } from './csrf.ts';
 import { DsmAsker } from './dsm-programs.ts';
 import type { DsmAnswer, DsmAsking, DsmPrograms } from './dsm-programs.ts';
 import { RateLimit, addressKey } from './rate-limit.ts';
@@ -253,8 +253,4 @@ function dsmIdOf(cookie: string): string | undefined {
 
 function isSynoToken(text: string): boolean {
   return text.length <= TOKEN_LENGTH_MAX && /^[\x21-\x7e]+$/.test(text);
-}
-
-function tokenHash(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

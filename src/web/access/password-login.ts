@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { AccountStore, StoredSession } from '../../state/account-store.ts';
 import type { Services } from '../services.ts';
 import { COOKIES, readCookie, removeCookie, setCookie } from './cookies.ts';
-import { isToken, newToken } from './csrf.ts';
+import { isToken, newToken, tokenHash } from './csrf.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { ACCOUNT_RULE, ADDRESS_RULE, RateLimit, addressKey } from './rate-limit.ts';
 import type { SetupCode } from './setup-code.ts';
@@ -198,8 +197,4 @@ export class PasswordLogin implements SignIn {
       detail,
     });
   }
-}
-
-function tokenHash(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }
