@@ -220,7 +220,7 @@ export function readArguments(
   const asked = given.values.get('language');
   const language = LANGUAGES.find((known) => known === asked);
   if (asked !== undefined && language === undefined) return { language: fallback, invocation: wrong('usage.language') };
-  return { language: language ?? fallback, invocation: invocationOf(command, given) };
+  return { language: language ?? fallback, invocation: invocationOf(command, given, environment['SITE_BACKUP_STATE']) };
 }
 
 function languageAmong(words: readonly string[]): Language | undefined {
@@ -263,7 +263,8 @@ function readOptions(about: keyof typeof OPTIONS, words: readonly string[]): Giv
   return { values, positionals };
 }
 
-function invocationOf(command: CommandName | undefined, given: Given): Invocation {
+/** `usualState`: the folder of the state where no option names one. */
+function invocationOf(command: CommandName | undefined, given: Given, usualState: string | undefined): Invocation {
   const { values, positionals } = given;
   if (values.has('help')) return { kind: 'help', about: command ?? 'main' };
   if (values.has('version')) return { kind: 'version' };
@@ -284,8 +285,8 @@ function invocationOf(command: CommandName | undefined, given: Given): Invocatio
     if (!folder.startsWith('/')) return wrong('usage.folder-relative');
     return { kind: 'command', command: { name: 'list', taskFile, folder, isJson } };
   }
-  const stateDir = stringValue(values, 'state');
-  if (stateDir === undefined) return wrong('usage.state-missing');
+  const stateDir = stringValue(values, 'state') ?? usualState;
+  if (stateDir === undefined || stateDir === '') return wrong('usage.state-missing');
   if (command === 'held') return { kind: 'command', command: { name: 'held', taskFile, stateDir, isJson } };
   if (command === 'decide') {
     if (second !== 'keep' && second !== 'accept') return wrong('usage.decision');

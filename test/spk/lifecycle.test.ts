@@ -211,6 +211,10 @@ describe('the package on a NAS', { skip }, () => {
     // These two use nothing of the package's data.
     const listed = await nas.run(['site-backup', 'list', '/tmp/task.json', '/'], { environment });
     assert.match(listed.stdout, /index\.html/, listed.stderr);
+    const made = await nas.run(['site-backup', 'run', '/tmp/task.json'], { environment, user: center.user });
+    assert.equal(made.code, 0, made.stderr);
+    const versions = await nas.must(['site-backup', 'versions', '/tmp/task.json'], { environment, user: center.user });
+    assert.match(versions, /1/, 'in the folder of the package, without being told');
     const byOwner = await nas.must(['site-backup', 'setup-code'], { environment, user: center.user });
     assert.match(byOwner, /there is an account already/);
   });

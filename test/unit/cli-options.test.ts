@@ -47,6 +47,16 @@ describe('the command line', () => {
     assert.deepEqual(invocation('run -h'), { kind: 'help', about: 'run' });
   });
 
+  it('takes the folder of the state from the environment where none is given, as the command of the package does', () => {
+    const stateOf = (line: string, folder: string): string => {
+      const { invocation: read } = readArguments(line.split(' '), { SITE_BACKUP_STATE: folder });
+      return read.kind === 'command' && 'stateDir' in read.command ? read.command.stateDir : read.kind;
+    };
+    assert.equal(stateOf('versions t', '/data'), '/data');
+    assert.equal(stateOf('run t --state s', '/data'), 's');
+    assert.equal(stateOf('run t', ''), 'wrong-usage');
+  });
+
   const wrong: readonly (readonly [line: string, sentence: RegExp])[] = [
     ['', /^Name a command/],
     ['rnu t', /“rnu”; did you mean “run”\?/],
