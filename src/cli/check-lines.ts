@@ -1,5 +1,5 @@
 import type { CheckStep } from '../tasks/check-source.ts';
-import { findingWords } from '../tasks/check-words.ts';
+import { checkWords } from '../tasks/check-words.ts';
 import type { Text } from '../text.ts';
 import { printable } from './printable.ts';
 import { explain } from './report-lines.ts';
@@ -8,7 +8,7 @@ import { explain } from './report-lines.ts';
 export function checkLines(step: CheckStep, text: Text): string[] {
   const time = step.durationMs === undefined ? '' : ` (${text.duration(step.durationMs)})`;
   const head = `${text.t(`check.step.${step.step}`).padEnd(STEP_WIDTH)}${text.t(`check.state.${step.state}`).padEnd(STATE_WIDTH)}`;
-  if (step.state !== 'failed') return [printable(`${head}${findingWords(step.finding, text)}${time}`)];
+  if (step.state !== 'failed') return [printable(`${head}${checkWords(step.finding, text)}${time}`)];
   const [cause, ...rest] = explain(step.code, step.facts, step.detail, text);
   const indent = ' '.repeat(STEP_WIDTH + STATE_WIDTH);
   return [`${head}${(cause ?? '').trim()}${time}`, ...rest.map((line) => `${indent}${line.trim()}`)].map(printable);

@@ -2,7 +2,7 @@ import type { Text } from '../text.ts';
 import type { CheckFinding } from './check-source.ts';
 
 /** What a step of a connection test found out, in words. */
-export function findingWords(finding: CheckFinding, text: Text): string {
+export function checkWords(finding: CheckFinding, text: Text): string {
   switch (finding.kind) {
     case 'lookup':
       return text.t('check.lookup', { host: finding.host, addresses: finding.addresses.join(', ') });

@@ -3,7 +3,7 @@ import { BackupError, isBackupError } from '../../errors.ts';
 import type { SourceSettings } from '../../settings/task-settings.ts';
 import type { CheckStep, CheckStepName } from '../../tasks/check-source.ts';
 import { CHECK_STEPS } from '../../tasks/check-source.ts';
-import { findingWords } from '../../tasks/check-words.ts';
+import { checkWords } from '../../tasks/check-words.ts';
 import type { Text } from '../../text.ts';
 import { errorWords } from '../error-words.ts';
 import { pageOf } from '../page-context.ts';
@@ -136,7 +136,7 @@ function stepView(text: Text): (step: CheckStep) => TestStepView {
     state: step.state,
     name: text.t(`check.step.${step.step}`),
     stateWords: text.t(`check.state.${step.state}`),
-    words: step.state === 'failed' ? errorWords(text, step.code, step.facts).cause : findingWords(step.finding, text),
+    words: step.state === 'failed' ? errorWords(text, step.code, step.facts).cause : checkWords(step.finding, text),
     time: step.durationMs === undefined ? '' : text.duration(step.durationMs),
   });
 }
