@@ -76,6 +76,16 @@ describe('a run that is stopped', () => {
 
   it('by a person bears the name', async () => {
     const runId = await begin();
+    // Another one that waits for it has copied nothing, and need not come to a safe point.
+    const { tasks, settings } = service.services;
+    settings.write({ runsMax: 1 });
+    const { settings: slow, schedule } = tasks.get(taskId) ?? {};
+    assert.ok(slow !== undefined && schedule !== undefined);
+    const second = tasks.add({ ...slow, name: 'Second' }, schedule, Date.now());
+    await owner.send(`/tasks/${second}/run`, {}, '/tasks');
+    assert.match((await owner.ask('/tasks')).text, /“Second” is waiting for its turn/);
+    await owner.send(`/tasks/${second}/stop`, {}, '/about');
+    assert.match((await owner.ask('/tasks')).text, /“Second” no longer waits/);
     assert.equal((await owner.send(`/tasks/${taskId}/stop`, {}, '/tasks')).status, 303);
     await ended();
     assert.equal(service.services.runs.get(runId)?.outcome, 'cancelled');

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Request, RequestHandler, Response } from 'express';
 import type { RunCause } from '../../state/run-store.ts';
 import type { StoredTask } from '../../state/task-store.ts';
+import type { TaskActivity } from '../../tasks/task-runner.ts';
 import { flash } from '../flash.ts';
 import { formOf } from '../form.ts';
 import { pageOf } from '../page-context.ts';
@@ -32,8 +33,9 @@ export function simulateTask(services: Services): RequestHandler {
 
 export function stopTask(services: Services): RequestHandler {
   return taskAction(services, (task, res) => {
-    const isStopping = stop(services, res, task);
-    flash(res, isStopping ? 'info' : 'warn', isStopping ? 'ok.stopping' : 'ok.stop.none', { name: task.name });
+    const phase = stop(services, res, task);
+    const key = phase === undefined ? 'ok.stop.none' : phase === 'queued' ? 'ok.unqueued' : 'ok.stopping';
+    flash(res, phase === undefined ? 'warn' : 'info', key, { name: task.name });
   });
 }
 
@@ -94,7 +96,7 @@ function actOn(services: Services, res: Response, task: StoredTask, what: string
         services.runner.start(task.id, 'user', pageOf(res).account) !== undefined
       );
     case 'stop':
-      return stop(services, res, task);
+      return stop(services, res, task) !== undefined;
     case 'pause':
     case 'resume':
       if (task.isPaused === (what === 'pause')) return false;
@@ -128,14 +130,14 @@ function start(services: Services, res: Response, task: StoredTask, cause: RunCa
   }
 }
 
-/** False where nothing was under way. Of two presses one is written down. */
-function stop(services: Services, res: Response, task: StoredTask): boolean {
+/** Gives what was under way; undefined where nothing was. Of two presses one is written down. */
+function stop(services: Services, res: Response, task: StoredTask): TaskActivity['phase'] | undefined {
   const phase = services.runner.activity(task.id)?.phase;
-  if (phase === undefined) return false;
+  if (phase === undefined) return undefined;
   const { account } = pageOf(res);
   services.runner.stop(task.id, account === undefined ? undefined : { hint: 'person', by: account });
   if (phase !== 'stopping') noteActivity(services, account, 'run-stopped', task.name);
-  return true;
+  return phase;
 }
 
 function isBeingDeleted(services: Services, task: StoredTask): boolean {

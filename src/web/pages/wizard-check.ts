@@ -95,7 +95,9 @@ export function createTask(services: Services): RequestHandler {
       return;
     }
     const isStarted = formOf(req).has('start') && services.runner.start(id, 'user', account) !== undefined;
-    flash(res, 'ok', isStarted ? 'ok.created.started' : 'ok.created', { name: settings.name });
+    const isQueued = services.runner.activity(id)?.phase === 'queued';
+    const key = !isStarted ? 'ok.created' : isQueued ? 'ok.created.queued' : 'ok.created.started';
+    flash(res, 'ok', key, { name: settings.name });
     redirect(res, taskPath({ id, name: settings.name }));
   };
 }
