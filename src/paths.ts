@@ -18,3 +18,10 @@ export function folderOf(path: string): string {
 export function pathIn(folder: string, name: string): string {
   return folder === '' || folder === '/' ? folder + name : `${folder}/${name}`;
 }
+
+/** A name or path of the server, its bytes as latin1 text, as people and filters read it. What is no UTF-8 stays Latin-1. */
+export function readablePath(path: string): string {
+  const bytes = Buffer.from(path, 'latin1');
+  const text = bytes.toString('utf8');
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : path;
+}

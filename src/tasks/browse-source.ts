@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { BackupError } from '../errors.ts';
+import { readablePath } from '../paths.ts';
 import { openSource } from '../remote/open-source.ts';
 import { REMOTE_ROOT } from '../remote/remote.ts';
 import type { SourceSettings } from '../settings/task-settings.ts';
@@ -41,7 +42,7 @@ export async function browseSource(
       }
     });
     const isComplete = listing.incomplete === undefined && folders.length < BROWSED_FOLDERS_MAX;
-    return { folders: folders.map(readable).sort((a, b) => a.localeCompare(b)), fileCount, isComplete };
+    return { folders: folders.map(readablePath).sort((a, b) => a.localeCompare(b)), fileCount, isComplete };
   } catch (error) {
     if (options.signal.aborted) throw new BackupError('cancelled', { cause: error });
     throw error;
@@ -49,11 +50,4 @@ export async function browseSource(
     options.signal.removeEventListener('abort', stop);
     session.close();
   }
-}
-
-/** A name that is not UTF-8 cannot be typed into a task's settings as it is: its bytes are shown as Latin-1. */
-function readable(name: string): string {
-  const bytes = Buffer.from(name, 'latin1');
-  const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : name;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { BackupError, isBackupError } from '../errors.ts';
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
+import { readablePath } from '../paths.ts';
 import { REMOTE_ROOT, joinRemote } from '../remote/remote.ts';
 import type { RemotePath, RemoteSource } from '../remote/remote.ts';
 import { compileFilter } from '../settings/filter-rules.ts';
@@ -62,7 +63,7 @@ export async function estimateSource(
         const listing = await session.list(folder, (entries) => {
           for (const entry of entries) {
             const path = joinRemote(folder, entry.name);
-            const words = readable(path);
+            const words = readablePath(path);
             if (entry.type === 'folder' && filter.wantsFolder(words)) {
               if (entry.unique !== undefined && known.has(entry.unique)) continue;
               if (entry.unique !== undefined && known.size < ESTIMATE_FOLDERS_MAX) known.add(entry.unique);
@@ -97,11 +98,4 @@ export async function estimateSource(
     }
   }
   return seen;
-}
-
-/** Paths as people and filters read them. */
-function readable(path: string): string {
-  const bytes = Buffer.from(path, 'latin1');
-  const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : path;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { folderOf, nameOf, pathIn } from '../../src/paths.ts';
+import { folderOf, nameOf, pathIn, readablePath } from '../../src/paths.ts';
 
 describe('A path', () => {
   const paths: readonly [path: string, folder: string, name: string][] = [
@@ -17,4 +17,9 @@ describe('A path', () => {
       assert.equal(pathIn(folder, name), path);
     });
   }
+
+  it('is read as UTF-8 where it is that, and letter by letter where it is not', () => {
+    assert.equal(readablePath(Buffer.from('/été').toString('latin1')), '/été');
+    assert.equal(readablePath('/\xe9t\xe9'), '/été');
+  });
 });
