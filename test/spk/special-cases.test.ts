@@ -219,6 +219,26 @@ describe('the service of the package', { skip }, () => {
     assert.equal(readFileSync(inVar('used-by-version'), 'utf8'), '0.1.0-0001\n');
   });
 
+  it('is upgraded and started where the entry of the menu cannot be written, and leaves it whole', async () => {
+    assert.equal((await center.uninstall({ wizard_delete_data: 'true' })).isDone, true);
+    const password = { wizard_access_dsm: 'false', wizard_access_password: 'true' };
+    assert.equal((await center.install(spk, password)).isDone, true);
+    const config = `${center.place('target')}/ui/config`;
+    const before = readFileSync(nas.file(config), 'utf8').replace('8377', '1');
+    writeFileSync(nas.file(config), before);
+    await nas.must(['chown', '-R', 'root:root', `${center.place('target')}/ui`]);
+    const environment = {
+      PATH: '/usr/bin:/bin',
+      SYNOPKG_PKGDEST: center.place('target'),
+      SYNOPKG_PKGVAR: center.place('var'),
+      SYNOPKG_PKG_STATUS: 'UPGRADE',
+    };
+    const script = '/var/packages/SiteBackup/scripts/postinst';
+    assert.deepEqual(await nas.run([script], { user: center.user, environment }), { code: 0, stdout: '', stderr: '' });
+    assert.equal((await center.start()).isDone, true);
+    assert.equal(readFileSync(nas.file(config), 'utf8'), before);
+  });
+
   it('is not started by root past Package Center, whose files it could not use later', async () => {
     const byHand = await nas.run(['/var/packages/SiteBackup/scripts/start-stop-status', 'start']);
     assert.equal(byHand.code, 1);
