@@ -2,13 +2,15 @@ import { BackupError } from '../errors.ts';
 import { decodeRemoteName } from '../local/local-name.ts';
 import type { GuardFinding, GuardName } from '../settings/guard-finding.ts';
 import type { GuardedKind } from '../state/guard-tables.ts';
-import type { HoldFindings } from '../state/hold-store.ts';
+import type { Hold, HoldFindings } from '../state/hold-store.ts';
 import { checkGuards, isCovered } from './guards.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Paths that are named for one finding, and folders that are named in all. */
 const EXAMPLES_MAX = 5;
 const LOSSES_MAX = 8;
+/** What was accepted covers a look at the site for so long: what is found weeks later is another matter. */
+const ACCEPTED_MS_MAX = 7 * 86_400_000;
 
 /**
  * Looks at a finished plan before any of it is done. Where it passes a limit that nobody has accepted, everything that
@@ -25,7 +27,7 @@ export function guardPlan(context: RunContext, identity: Readonly<Record<string,
   }
   const totals = guards.totals();
   const found = checkGuards(totals, settings.guards, otherServer(guards.identity(), identity));
-  const isAccepted = decided?.decision === 'accepted' && isCovered(found, decided);
+  const isAccepted = decided?.decision === 'accepted' && isOfLate(decided, context) && isCovered(found, decided);
   if (found.length === 0 || isAccepted) {
     holds.pass();
     // With nothing left to accept the acceptance is spent, too: it was not for what may come some other day.
@@ -43,6 +45,11 @@ export function guardPlan(context: RunContext, identity: Readonly<Record<string,
   };
   guards.holdSteps();
   holds.hold(runId, context.clock.nowMs(), findings);
+}
+
+function isOfLate({ decidedMs = 0 }: Hold, { clock }: RunContext): boolean {
+  const ageMs = clock.nowMs() - decidedMs;
+  return ageMs >= 0 && ageMs <= ACCEPTED_MS_MAX;
 }
 
 /** Goes on with held work that has been accepted since. */

@@ -198,6 +198,14 @@ describe('A run that would change too much at once', () => {
     assert.deepEqual(fixture.missing(), []);
   });
 
+  it('is held again when the acceptance is weeks old: what was accepted then was another evening', async () => {
+    for (let i = 0; i < 20; i++) fixture.tree.remove(photo(i));
+    await fixture.run(guarded);
+    decide(fixture, 'accepted');
+    assertHeld(await fixture.run({ ...guarded, clockOffsetMs: 20 * 86_400_000 }), ['vanishedPercent']);
+    assert.equal(newest(fixture)?.decision, 'open');
+  });
+
   it('takes no answer that was given to what an earlier night has shown', async () => {
     for (let i = 0; i < 20; i++) fixture.tree.remove(photo(i));
     await fixture.run(guarded);
