@@ -434,7 +434,8 @@ class Player {
       const facts = { outcome, isCutOff, isDiskMet, rules: this.#rules, nowMs: this.#believedMs() };
       this.#past.afterRun(facts, isCutOff ? undefined : now);
     }
-    if (report !== undefined) this.#lastEndMs = this.#nowMs();
+    // One that failed may have failed by a wrong clock.
+    if (['complete', 'incomplete', 'held'].includes(report?.outcome ?? '')) this.#lastEndMs = this.#nowMs();
     const isWorkLeft = this.#hasDatabase() && this.#fixture.hasWorkLeft();
     // A run that ended before it came to the work has left it as it was.
     this.#moments = isWorkLeft ? withoutRepeats(outcome === 'failed' ? [...earlier, ...seen] : seen) : [];
