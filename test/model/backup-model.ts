@@ -20,6 +20,8 @@ export interface RunFacts {
   readonly isAfterCutOff: boolean;
   /** Copies that a failing disk did not give when they were read again: the next run may set them aside. */
   readonly doubted: readonly string[];
+  /** Contents whose copies were damaged on the NAS: a run that finds one sets it aside. */
+  readonly damaged: ReadonlySet<string>;
 }
 
 interface Absence {
@@ -132,7 +134,8 @@ export class BackupModel {
     );
   }
 
-  #checkLoss(path: string, { outcome, rules }: RunFacts, states: ReadonlySet<string>): void {
+  #checkLoss(path: string, { outcome, rules, damaged }: RunFacts, states: ReadonlySet<string>): void {
+    if (damaged.has(this.#files.get(path) ?? '')) return;
     if (outcome !== 'held' && isMadeWay(states)) return;
     if (this.#inDoubt.has(path) || this.#makingWay.has(path)) return;
     assert.ok(outcome !== 'held' && outcome !== 'incomplete', `${path} left current/ in a run that was ${outcome}`);

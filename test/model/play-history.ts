@@ -266,7 +266,10 @@ class Player {
     if (!this.#copy.putBack()) return;
     this.#count('put back');
     // A record and a copy that differ in nothing but their content: it has to be read for that.
-    for (const sha256 of this.#site.changedUnseen) damaged.add(sha256);
+    for (const sha256 of this.#site.changedUnseen) {
+      damaged.add(sha256);
+      this.#spoiled.add(sha256);
+    }
     const before = contentsIn(targetFolder);
     const rules = { ...FIRST_RULES, deletion: 'keep' } as const;
     const report = await this.#fixture.run(this.#overrides(PLAIN, rules));
@@ -418,9 +421,10 @@ class Player {
     if (isResumed && report !== undefined) this.#count('resumed');
 
     const doubted = this.#hasDatabase() ? this.#fixture.doubted().map(({ path }) => path) : [];
+    const { damaged } = this.#fixture;
     const before = this.#model.files;
     this.#model.afterRun(
-      { outcome, rules: this.#rules, moments, isLiedTo, isServerFaulty, isCutOff, isAfterCutOff, doubted },
+      { outcome, rules: this.#rules, moments, isLiedTo, isServerFaulty, isCutOff, isAfterCutOff, doubted, damaged },
       now,
     );
     for (const path of before.keys()) {

@@ -85,7 +85,7 @@ export class Site {
   readonly #isSameTold: boolean;
   readonly #forbidden = new Set<string>();
   readonly #unseen = new Map<TreeFile, { readonly mtimeMs: number; readonly contents: Set<string> }>();
-  /** Every content that something else has taken the place of with nobody being told. */
+  /** Every content that took another's place with nobody being told, and that other one. */
   readonly changedUnseen = new Set<string>();
   #writes = 0;
   #changes = 0;
@@ -224,7 +224,9 @@ export class Site {
     this.changedUnseen.add(before);
     this.#unseen.set(node, { mtimeMs, contents });
     this.#writes++;
-    this.#tree.writeFile(path, this.#content(content.sizeBytes), { mtimeMs });
+    const after = this.#content(content.sizeBytes);
+    this.changedUnseen.add(sha256Of(Buffer.from(after)));
+    this.#tree.writeFile(path, after, { mtimeMs });
   }
 
   #content(sizeBytes: number): string {
