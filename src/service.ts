@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import { createLog } from './log.ts';
 import type { LogLevel } from './log.ts';
 import { programVersion } from './program-files.ts';
+import { DSM_NOTIFY_PROGRAM, tellDsmOfRuns } from './notify/dsm-notices.ts';
 import { openSource } from './remote/open-source.ts';
 import { fixedWebAccess } from './settings/web-access.ts';
 import type { WebAccess, WebStartOptions } from './settings/web-access.ts';
@@ -53,6 +54,7 @@ export interface ServiceOptions extends WebStartOptions {
   readonly onSetUp?: (() => void) | undefined;
   /** Where DSM's programs lie, where that is not their usual place. */
   readonly dsmPrograms?: DsmPrograms;
+  readonly dsmNotifyProgram?: string;
   /** The system's where none is given. Runs have processes of their own, which keep the system's. */
   readonly clock?: Clock;
 }
@@ -126,6 +128,8 @@ export async function startService(options: ServiceOptions, listener = new WebLi
     const setup = isDsm || accounts.hasAccount() ? undefined : SetupCode.create(clock, options.onSetUp);
     const dsm = isDsm ? { gate: dsmGateSecret(stateDir), programs: options.dsmPrograms ?? DSM_PROGRAMS } : undefined;
     await webAccess.start(createPages(services, { ...options, setupCode: setup?.setupCode, dsm }));
+    const program = options.dsmNotifyProgram ?? DSM_NOTIFY_PROGRAM;
+    const stopTelling = isDsm ? tellDsmOfRuns({ runner, runs, log, program }) : undefined;
     const { current } = webAccess;
     const port = webAccess.portOf(current);
     const forgetOld = (): void => {
@@ -173,7 +177,7 @@ export async function startService(options: ServiceOptions, listener = new WebLi
         await Promise.all([runner.shutdown(), services.jobs.shutdown()]);
         // Streams of live numbers would keep it open for ever.
         listener.close();
-        await copying;
+        await Promise.all([copying, stopTelling?.()]);
         db.close();
         log.info('service-stopped');
         log.close();

@@ -22,9 +22,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   state: LEAVES,
   engine: [...LEAVES, 'remote', 'local', 'state'],
   tasks: [...LEAVES, 'remote', 'state', 'engine'],
+  notify: [...LEAVES, 'state', 'tasks'],
   web: [...LEAVES, 'state', 'tasks'],
   cli: [...LEAVES, 'remote', 'local', 'state', 'engine', 'tasks'],
-  service: [...LEAVES, 'remote', 'state', 'tasks', 'web'],
+  service: [...LEAVES, 'remote', 'state', 'tasks', 'notify', 'web'],
   'service-or-repair': [...LEAVES, 'service', 'web'],
   main: [...LEAVES, 'service-or-repair'],
 };
