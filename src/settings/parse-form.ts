@@ -97,7 +97,7 @@ export function readTaskForm(
 
 /** `sftp://user:password@host` and `user:password@host` as `sftp://user@host` and `user@host`. */
 function withoutPassword(host: string): string {
-  return host.replace(/^((?:\s*[a-z][\w+.-]*:\/\/)?[^:@]*):.*@/is, '$1@');
+  return host.replace(/^((?:\s*[a-z][\w+.-]*:\/\/)?[^:@/]*):(?!\/\/).*@/is, '$1@');
 }
 
 /** A form before anything was typed: the defaults of a new task. */
