@@ -501,7 +501,7 @@ const DESKTOP: readonly BrokenPackage[] = [
     by: (draft) => {
       draft.edit('ui/texts/enu/strings', (text) => `${text}more="x"\n`);
     },
-    says: /^ui\/texts: app:more is not there in every language/,
+    says: /^ui\/texts: notify:more is not there in every language/,
   },
   {
     broken: 'shows a text that is not there',
