@@ -311,7 +311,7 @@ async function takeUp(context: RunContext, target: Target, started: Started, dat
   if (target.isCurrentNew) {
     tables.transaction(() => {
       versions.loseCurrent(runId, nowMs);
-      index.forgetAll();
+      index.forgetAll(runId);
       tables.clear();
     });
   }

@@ -237,6 +237,10 @@ export class AdoptionIndex {
         )
         .get({ run: this.#runId });
       if (isNeeded === undefined) this.#statements.sql('DELETE FROM run WHERE id = ?').run(this.#runId);
+      // The source folder held something, whatever is lost here from now on: it is not to be believed when it is empty.
+      this.#db.exec(
+        'UPDATE folder SET entry_count = max(entry_count, 1) WHERE parent_id IS NULL AND EXISTS (SELECT 1 FROM file)',
+      );
       // Not complete: nobody has asked the server.
       this.#statements
         .sql(`UPDATE run SET outcome = 'incomplete', ended_ms = ?, has_changed = 1 WHERE id = ?`)

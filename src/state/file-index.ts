@@ -111,9 +111,13 @@ export class FileIndex {
     return this.#statements.sql('SELECT 1 FROM folder LIMIT 1').get() === undefined;
   }
 
-  /** For a `current/` that has been made anew: nothing of what was known lies there. */
-  forgetAll(): void {
-    this.#db.exec('DELETE FROM file; DELETE FROM link; DELETE FROM folder');
+  /**
+   * For a `current/` that run `runId` has made anew: nothing of what was known lies there. The root stays, as one that held
+   * something: what the server shows of it is no more to be believed when it is empty than before.
+   */
+  forgetAll(runId: number): void {
+    this.#db.exec('DELETE FROM file; DELETE FROM link; DELETE FROM folder WHERE parent_id IS NOT NULL');
+    this.#statements.sql('UPDATE folder SET fingerprint = NULL, file_count = 0, since_run = ?').run(runId);
   }
 
   addFolder(folder: {

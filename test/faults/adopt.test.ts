@@ -31,12 +31,13 @@ import { decodeRemoteName } from '../../src/local/local-name.ts';
 import { systemFs } from '../../src/local/target-fs.ts';
 import type { TargetFs } from '../../src/local/target-fs.ts';
 import { silentLog } from '../../src/log.ts';
-import { BackupFixture, assertFailed } from '../support/backup-fixture.ts';
+import { BackupFixture, assertFailed, describeFailures } from '../support/backup-fixture.ts';
 import { compileCli } from '../support/compiled-cli.ts';
 import { makeSampleSite } from '../support/sample-site.ts';
 import { snapshotFolder } from '../support/tree-compare.ts';
 
 const KILLS_MAX = 6;
+const EMPTIED = 'listing-suspiciously-empty /';
 
 let fixture: BackupFixture;
 
@@ -174,6 +175,18 @@ describe('A backup whose state was lost', () => {
     assert.equal(report.missing, 1);
     await assertBrings(['/index.html']);
     fixture.assertCurrentEquals();
+  });
+
+  it('has lost every copy since: an empty site is still not complete', async () => {
+    await fixture.run();
+    loseState();
+    await adopt();
+    const root = fixture.tree.find('/')?.node;
+    for (const name of root?.kind === 'folder' ? [...root.children.keys()] : []) fixture.tree.remove(`/${name}`);
+    rmSync(fixture.current, { recursive: true });
+    assert.deepEqual(describeFailures(await fixture.run()), [EMPTIED]);
+    // No file is known any more.
+    assert.deepEqual(describeFailures(await fixture.run()), [EMPTIED]);
   });
 
   it('has a manifest that was cut short: sizes and times are compared, and nothing comes that is the same', async () => {

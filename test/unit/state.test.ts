@@ -212,9 +212,10 @@ describe('the database of a task', () => {
     const copy = openTaskDatabaseCopy(stateDir, 'shop');
     const index = new FileIndex(copy.db);
     assert.notEqual(index.folder('/'), undefined);
-    index.forgetAll();
+    index.addFolder({ parentId: index.folder('/')?.id, path: '/img', localPath: 'img', unique: undefined });
     copy.close();
     assert.notEqual(new FileIndex(real.db).folder('/'), undefined);
+    assert.equal(new FileIndex(real.db).folder('/img'), undefined);
     real.close();
     assert.equal(existsSync(copy.db.name), false, 'the copy was left behind');
   });
