@@ -459,6 +459,20 @@ describe('The listing command is found out by trying', () => {
     });
   }
 
+  for (const options of [{ hasMlsd: false }, { mlsdShowsHidden: false }]) {
+    it(`a 550 that comes once does not hide dot files for a whole run: ${JSON.stringify(options)}`, async () => {
+      await withServer(options, async (server) => {
+        server.tree.writeFile('/.htaccess', 'x');
+        server.addFault({ command: 'LIST', nth: 1 }, { reply: '550 Permission denied.' });
+        const { source } = tracedSource({ port: server.address.port });
+        await withSession(source, async (session) => {
+          assert.equal(session.capabilities.listing, 'LIST -a');
+          assert.deepEqual((await listFolder(session, '/')).names, ['.htaccess']);
+        });
+      });
+    });
+  }
+
   it('a passing 450 at the first MLSD does not lead to a lesser command', async () => {
     await withServer({}, async (server) => {
       server.tree.writeFile('/a', 'x');

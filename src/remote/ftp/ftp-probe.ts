@@ -105,7 +105,7 @@ class Prober {
 
   async chooseListing(): Promise<Choice> {
     const mlsd = await this.#sample('MLSD');
-    const listAll = await this.#sample('LIST -a');
+    const listAll = await this.#sampleListAll();
     if (!(mlsd instanceof ListingRefusal)) return chooseBesideMlsd(mlsd, listAll);
     if (!(listAll instanceof ListingRefusal) && listAll.raw.lines > 0) return chosenListAll(listAll);
     // Refused or empty: perhaps `-a` was taken for the name of a file.
@@ -120,6 +120,12 @@ class Prober {
     }
     // The source folder may not be listed: that is for its own listing to report, not for the log-in.
     return { command: mlsd.isNotImplemented ? 'LIST -a' : 'MLSD', showsHidden: 'unknown', file: undefined };
+  }
+
+  /** A refusal that happens once must not make the whole run blind to hidden names. */
+  async #sampleListAll(): Promise<Sample | ListingRefusal> {
+    const first = await this.#sample('LIST -a');
+    return first instanceof ListingRefusal && !first.isNotImplemented ? this.#sample('LIST -a') : first;
   }
 
   /** Asks again where the server refuses for the moment: only "not implemented" may lead to a lesser command. */
