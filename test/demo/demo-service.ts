@@ -12,6 +12,7 @@ import { makeSampleSite } from '../support/sample-site.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 export const DEMO_ACCOUNT = 'demo';
 /** Of a service that only this machine can reach and that ends with the demo. */
@@ -40,16 +41,7 @@ export async function startDemoService(folder: string): Promise<DemoService> {
   fillShop(shop);
   const stateDir = join(folder, 'service');
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const service = await startService({
-    stateDir,
-    listen: '127.0.0.1',
-    port: 0,
-    basePath: '/',
-    trustedProxies: [],
-    logLevel: 'info',
-    isViewReloaded: false,
-    access: 'password',
-  });
+  const service = await startService(serviceOptions(stateDir));
   const { services } = service;
   const nowMs = Date.now();
   services.accounts.addFirst(DEMO_ACCOUNT, await hashPassword(DEMO_PASSWORD), nowMs);

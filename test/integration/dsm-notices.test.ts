@@ -14,6 +14,7 @@ import { taskSettings } from '../support/run-fixture.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const DSM_UI = resolve(import.meta.dirname, '../../ui/dsm');
 const NAME = '-x <b>Shop</b> & more';
@@ -32,18 +33,14 @@ describe('a notice on the desktop of DSM', () => {
     writeFileSync(program, `#!/bin/sh\nprintf '%s|' "$@" >> '${toldFile}'\necho >> '${toldFile}'\n`, { mode: 0o755 });
     server = await startScriptedServer();
     server.tree.writeFile('/index.html', 'hello');
-    service = await startService({
-      stateDir: join(room, 'state'),
-      listen: '127.0.0.1',
-      port: 0,
-      basePath: '/sitebackup/',
-      trustedProxies: [],
-      logLevel: 'info',
-      isViewReloaded: false,
-      access: 'dsm',
-      dsmPrograms: dsm.programs,
-      dsmNotifyProgram: program,
-    });
+    service = await startService(
+      serviceOptions(join(room, 'state'), {
+        basePath: '/sitebackup/',
+        access: 'dsm',
+        dsmPrograms: dsm.programs,
+        dsmNotifyProgram: program,
+      }),
+    );
     taskId = service.services.tasks.add(settings('/'), MANUAL, Date.now());
   });
   after(async () => {

@@ -17,6 +17,7 @@ import { until } from '../support/browser-fixture.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -54,17 +55,7 @@ describe('the service', () => {
   const stateDir = join(room, 'state');
   let server: ScriptedServer;
   let service: Service;
-  const start = (): Promise<Service> =>
-    startService({
-      stateDir,
-      listen: '127.0.0.1',
-      port: 0,
-      basePath: '/',
-      trustedProxies: [],
-      logLevel: 'info',
-      isViewReloaded: false,
-      access: 'password',
-    });
+  const start = (): Promise<Service> => startService(serviceOptions(stateDir));
   before(async () => {
     mkdirSync(join(room, 'nas'));
     server = await startScriptedServer();

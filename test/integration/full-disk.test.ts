@@ -12,6 +12,7 @@ import { addTask } from '../support/run-fixture.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
 import { startWebApp } from '../support/web-app.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const full = (): never => {
   throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
@@ -23,16 +24,7 @@ describe('a run whose end the disk refuses to write', () => {
   let service: Service;
   before(async () => {
     server = await startScriptedServer();
-    service = await startService({
-      stateDir,
-      listen: '127.0.0.1',
-      port: 0,
-      basePath: '/',
-      trustedProxies: [],
-      logLevel: 'info',
-      isViewReloaded: false,
-      access: 'password',
-    });
+    service = await startService(serviceOptions(stateDir));
   });
   after(async () => {
     await service.stop();

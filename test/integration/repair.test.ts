@@ -26,6 +26,7 @@ import { openSqlite } from '../../src/state/open-sqlite.ts';
 import { hashPassword } from '../../src/web/access/password-hash.ts';
 import { FakeDsm } from '../support/fake-dsm.ts';
 import { Visitor, tokenIn } from '../support/web-app.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const PASSWORD = 'correct horse battery';
@@ -70,8 +71,7 @@ describe('the application’s database', () => {
 
   it('is copied as soon as there is an account in it, not before, and then not an hour later again', async (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
-    const options = { listen: '127.0.0.1', port: 0, basePath: '/', trustedProxies: [], access: 'password' } as const;
-    const service = await startService({ stateDir: folder, logLevel: 'info', isViewReloaded: false, ...options });
+    const service = await startService(serviceOptions(folder));
     const copiesAfterAnHour = async (): Promise<number> => {
       t.mock.timers.tick(60 * 60_000);
       // It is made beside whatever else goes on.
@@ -150,17 +150,7 @@ describe('a service that cannot read its database', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const options = (more: Partial<ServiceOptions> = {}): ServiceOptions => ({
-    stateDir: join(folder, 'state'),
-    listen: '127.0.0.1',
-    port: 0,
-    basePath: '/',
-    trustedProxies: [],
-    logLevel: 'info',
-    isViewReloaded: false,
-    access: 'password',
-    ...more,
-  });
+  const options = (more: Partial<ServiceOptions> = {}): ServiceOptions => serviceOptions(join(folder, 'state'), more);
   const start = async (more: Partial<ServiceOptions> = {}): Promise<Running> => {
     running = await startServiceOrRepair(options(more), (service) => (opened = service));
     return running;

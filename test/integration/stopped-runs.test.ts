@@ -15,6 +15,7 @@ import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
 import { Secret } from '../../src/settings/secret.ts';
 import { Visitor } from '../support/web-app.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const PASSWORD = 'correct horse battery';
 
@@ -25,16 +26,7 @@ describe('a run that is stopped', () => {
   let owner: Visitor;
   let taskId: number;
   const start = async (): Promise<void> => {
-    service = await startService({
-      stateDir: join(room, 'state'),
-      listen: '127.0.0.1',
-      port: 0,
-      basePath: '/',
-      trustedProxies: [],
-      logLevel: 'info',
-      isViewReloaded: false,
-      access: 'password',
-    });
+    service = await startService(serviceOptions(join(room, 'state')));
     service.services.accounts.addFirst('ann', await hashPassword(PASSWORD, { N: 1024, r: 8, p: 1 }), Date.now());
     owner = new Visitor(service.port);
     await owner.send('/login', { name: 'ann', password: PASSWORD });

@@ -17,6 +17,7 @@ import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
 import { Visitor } from '../support/web-app.ts';
 import type { Answer } from '../support/web-app.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const ACCOUNT_PASSWORD = 'correct horse battery';
 const TYPED_PASSWORD = 'Typed-S3cret-&-more';
@@ -35,16 +36,7 @@ before(async () => {
   symlinkSync(join(room, 'outside'), join(share, 'way-out'));
   server = await startScriptedServer();
   makeSampleSite(server.tree);
-  service = await startService({
-    stateDir: join(room, 'state'),
-    listen: '127.0.0.1',
-    port: 0,
-    basePath: '/',
-    trustedProxies: [],
-    logLevel: 'info',
-    isViewReloaded: false,
-    access: 'password',
-  });
+  service = await startService(serviceOptions(join(room, 'state')));
   const { accounts, settings } = service.services;
   settings.write({ folderRoots: [share] });
   accounts.addFirst('admin', await hashPassword(ACCOUNT_PASSWORD, { N: 1024, r: 8, p: 1 }), Date.now());

@@ -16,6 +16,7 @@ import type { DsmNginx } from '../support/dsm-nginx.ts';
 import { SCRIPTED_PASSWORD, SCRIPTED_USER } from '../support/scripted-ftp-options.ts';
 import { startScriptedServer } from '../support/scripted-ftp-server.ts';
 import type { ScriptedServer } from '../support/scripted-ftp-server.ts';
+import { serviceOptions } from '../support/service-options.ts';
 
 const FILES = 100;
 /** Long: a machine that is busy with other tests takes its time. */
@@ -52,17 +53,9 @@ describe('the pages on a DSM', { skip }, () => {
   });
 
   const start = (port: number): Promise<Service> =>
-    startService({
-      stateDir,
-      listen: '127.0.0.1',
-      port,
-      basePath: '/sitebackup/',
-      trustedProxies: [],
-      logLevel: 'info',
-      isViewReloaded: false,
-      access: 'dsm',
-      dsmPrograms: dsm.programs,
-    });
+    startService(
+      serviceOptions(stateDir, { port, basePath: '/sitebackup/', access: 'dsm', dsmPrograms: dsm.programs }),
+    );
 
   /** A browser of its own that has signed in to DSM as `user`; without one it has not. */
   const open = async (user?: string, options: BrowserContextOptions & { origin?: string } = {}): Promise<Page> => {
