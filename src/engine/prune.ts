@@ -167,33 +167,31 @@ async function expire(
   target: Target,
   beforeMs: number | undefined,
 ): Promise<VersionTotals> {
-  for (let ids = [0]; beforeMs !== undefined && ids.length > 0;) {
-    ids = sweep.overdue(beforeMs, PAGE);
+  const overdue = (): number[] => (beforeMs === undefined ? [] : sweep.overdue(beforeMs, PAGE));
+  for (let ids = overdue(); ids.length > 0; ids = overdue()) {
     database.transaction(() => {
       for (const id of ids) sweep.markExpired(id);
     })();
   }
   // Without the rule, only what an earlier process had begun to delete.
-  return removeAll(
-    database,
-    target,
-    (afterId) => sweep.expired(afterId, PAGE),
-    (id) => {
-      sweep.forgetPlace(id);
-    },
-  );
+  return removeContent(database, sweep, target, (afterId) => sweep.expired(afterId, PAGE));
 }
 
 /** Deletes the files of what was marked as deleted by hand. Killed in between, the next call goes on. */
 export function finishDeletions(database: Database, sweep: VersionSweep, target: Target): Promise<VersionTotals> {
-  return removeAll(
-    database,
-    target,
-    (afterId) => sweep.deleting(afterId, PAGE),
-    (id) => {
-      sweep.forgetPlace(id);
-    },
-  );
+  return removeContent(database, sweep, target, (afterId) => sweep.deleting(afterId, PAGE));
+}
+
+/** Deletes the files of all that `pageAfter` gives; their rows go on telling what there was. */
+function removeContent(
+  database: Database,
+  sweep: VersionSweep,
+  target: Target,
+  pageAfter: (afterId: number) => readonly StoredVersion[],
+): Promise<VersionTotals> {
+  return removeAll(database, target, pageAfter, (id) => {
+    sweep.forgetPlace(id);
+  });
 }
 
 /** Deletes what no kept point needs any more. As `prune` where a file cannot be deleted. */

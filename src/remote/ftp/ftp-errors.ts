@@ -1,5 +1,6 @@
 import { BackupError } from '../../errors.ts';
 import type { ErrorCode, ErrorFacts } from '../../errors.ts';
+import { nameOf } from '../../paths.ts';
 
 /** One reply of the server: its code and its whole text, lines joined by LF, as latin1 text. */
 export interface FtpReply {
@@ -107,7 +108,7 @@ const RIGHTS_WORDS =
  * Words of the path itself, which most servers repeat, do not count.
  */
 export function isPermissionDenied(text: string, path: string): boolean {
-  const misleading = [path, path.slice(path.lastIndexOf('/') + 1)].filter((part) => RIGHTS_WORDS.test(part));
+  const misleading = [path, nameOf(path)].filter((part) => RIGHTS_WORDS.test(part));
   return RIGHTS_WORDS.test(misleading.reduce((words, part) => words.replaceAll(part, ''), text));
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { BackupError, isBackupError } from '../../errors.ts';
+import { pathIn } from '../../paths.ts';
 import type { RemoteEntry } from '../remote.ts';
 import type { FtpControl } from './ftp-control.ts';
 import { replyDetail } from './ftp-errors.ts';
@@ -72,7 +73,7 @@ export async function probe(
   knowledge.base = await findBase(control, folder, wantedBase);
   const prober = new Prober(control, knowledge, clock);
   const choice = await prober.chooseListing();
-  await probeStat(control, knowledge, choice.file === undefined ? undefined : join(knowledge.base, choice.file));
+  await probeStat(control, knowledge, choice.file === undefined ? undefined : pathIn(knowledge.base, choice.file));
   knowledge.hasRestart = await canRestart(control);
   knowledge.showsHidden = choice.showsHidden;
   // Last, because it says that all this is known.
@@ -189,8 +190,4 @@ async function canRestart(control: FtpControl): Promise<boolean> {
   const reply = await control.command('REST 1');
   if (reply.code === 350) await control.command('REST 0');
   return reply.code === 350;
-}
-
-function join(base: string, name: string): string {
-  return base === '/' ? `/${name}` : `${base}/${name}`;
 }

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import { BackupError, isBackupError } from '../../errors.ts';
+import { folderOf, nameOf } from '../../paths.ts';
 import type {
   FolderListing,
   RemoteCapabilities,
@@ -207,9 +208,8 @@ export class FtpSession implements RemoteSession {
   async #fileArgument(path: RemotePath): Promise<string | FtpReply> {
     const absolute = this.#serverPath(path);
     if (!this.#knowledge.needsStepwiseCwd) return absolute;
-    const slash = absolute.lastIndexOf('/');
-    const refusal = await this.#folder.change(slash === 0 ? '/' : absolute.slice(0, slash));
-    return refusal ?? absolute.slice(slash + 1);
+    const refusal = await this.#folder.change(folderOf(absolute));
+    return refusal ?? nameOf(absolute);
   }
 
   async #retrieve(path: RemotePath, receiver: FtpSink, startAt: number): Promise<number> {
