@@ -236,10 +236,10 @@ class AbsenceCheck {
         told.push(raw === undefined ? undefined : `${stat?.sizeBytes} ${raw} ${stat?.unique}`);
       } else {
         const fingerprint = new ListingFingerprint(fingerprintSalt);
-        await session.list(each, (entries) => {
+        const { incomplete } = await session.list(each, (entries) => {
           for (const entry of entries) fingerprint.add(entry);
         });
-        told.push(fingerprint.digest().toString('hex'));
+        told.push(incomplete === undefined ? fingerprint.digest().toString('hex') : undefined);
       }
     }
     return told[0] !== undefined && told[0] === told[1];

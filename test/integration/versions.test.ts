@@ -16,6 +16,7 @@ import type { RunOverrides } from '../support/backup-fixture.ts';
 import { snapshotFolder } from '../support/tree-compare.ts';
 
 const ARCHIVE: RunOverrides = { deletion: { rule: 'archive' } };
+const CUT_SHORT = { truncateListing: { lines: 1, reply: '226 Output truncated to 1 matches' } };
 
 let fixture: BackupFixture;
 /** What lay under `current/` at the end of each run: path to SHA-256. */
@@ -509,6 +510,24 @@ describe('A file that was renamed on the server', () => {
     await run();
     assert.equal((await fixture.run(ARCHIVE)).outcome, 'incomplete');
     assert.ok(existsSync(join(fixture.current, 'Read me.txt')));
+  });
+
+  it('by the case of its letters alone stays, as a folder, until both names show all that is in it', async () => {
+    Object.assign(fixture.server.options, { uniqueFacts: false });
+    fixture.tree.isCaseSensitive = false;
+    fixture.tree.writeFile('/Photos/a.jpg', 'a photo');
+    fixture.tree.writeFile('/Photos/b.jpg', 'another photo');
+    await run();
+    fixture.tree.rename('/Photos', '/photos');
+    await run();
+    // The scan sees it whole.
+    fixture.server.addFault({ command: 'MLSD', path: '/photos', nth: 2 }, CUT_SHORT);
+    fixture.server.addFault({ command: 'MLSD', path: '/Photos', nth: 1 }, CUT_SHORT);
+    assert.equal((await fixture.run(ARCHIVE)).outcome, 'incomplete');
+    assert.ok(existsSync(join(fixture.current, 'Photos/b.jpg')));
+    for (let i = 0; i < 3; i++) await run();
+    fixture.assertCurrentEquals();
+    assertHistoryReadsBack();
   });
 
   it('goes back when the process was killed right after the move, and is moved again', async () => {
